@@ -1,0 +1,496 @@
+"""The verbs that both autoencoders share."""
+
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+from warnings import warn
+
+import numpy as np
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from sklearn_ae import _defaults
+from sklearn_ae._callbacks import KeepBest
+from sklearn_ae._guard import DEFAULT_LEVEL, is_better
+from sklearn_ae._net import WARM_UP, Net, Rows
+from sklearn_ae._optim import FlatAdamW
+from sklearn_ae._start import centred_float32, fit_start
+from sklearn_ae._utils import (
+    Interval,
+    StrOptions,
+    choose_device,
+    fit_context,
+    random_stream,
+    seeded,
+    unchanged_on_error,
+)
+
+AUTO_OR_COUNT = [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")]
+OPTIMIZERS = {"adamw": FlatAdamW}
+# What `net_params` cannot set, and what sets it.
+OWN_NET_PARAMS = {
+    "module": "network",
+    "criterion": "loss or likelihood",
+    "optimizer": "optimizer",
+    "lr": "learning_rate",
+    "weight_decay": "weight_decay",
+    "batch_size": "batch_size",
+    "max_epochs": "max_epochs",
+    "callbacks": "callbacks",
+    "train_split": "validation_fraction",
+    "device": "device",
+    "verbose": "verbose",
+}
+
+
+def _as_floating(X):
+    """Return X as float32 or float64: whole numbers as float32 where that is exact."""
+    if X.dtype.kind in "iub":
+        exact = X.size == 0 or max(abs(int(X.min())), abs(int(X.max()))) <= 2**24
+        return X.astype(np.float32 if exact else np.float64)
+    if X.dtype == np.float16:
+        return X.astype(np.float32)
+    return X.astype(np.float64) if X.dtype.itemsize > 8 else X
+
+
+class BaseAutoencoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta
+):
+    """Base class of the autoencoders: fit, transform and back.
+
+    Warning: this class should not be used directly. Use derived classes instead.
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions({"pca", "random"})],
+        "guard": ["boolean", Interval(Real, 0, 0.5, closed="right")],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "learning_rate": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="neither"),
+        ],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "max_epochs": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, 1, closed="neither"),
+            None,
+        ],
+        "n_iter_no_change": AUTO_OR_COUNT,
+        "callbacks": [list, None],
+        "net_params": [dict, None],
+        "device": [str, torch.device],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @abstractmethod
+    def _check_data(self, X):
+        """Raise where a part cannot work on X."""
+
+    @abstractmethod
+    def _module_factory(self, start, X):
+        """Return a callable without arguments that builds the module."""
+
+    @abstractmethod
+    def _gain(self, baseline, losses):
+        """Return `gain_over_pca_` from the held-out rows' losses."""
+
+    @abstractmethod
+    def _draw_codes(self, n_samples, rng):
+        """Draw codes to decode, in PCA's units."""
+
+    def _after_training(self, X):
+        """Learn what needs the trained net; nothing by default."""
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Fit the model to X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows; at least two.
+        y : None
+            Ignored; there for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X is not numeric, finite and dense, or a part cannot work on it; the
+            estimator is then left as it was.
+        FloatingPointError
+            If the loss became infinite or NaN in training.
+        """
+        with unchanged_on_error(self):
+            continued = self.warm_start and hasattr(self, "net_")
+            X = self._check_rows(X, reset=not continued)
+            self._check_validation()
+            if continued:
+                self._check_same_size("warm_start=True")
+                self._check_data(X)
+                rows = centred_float32(X, self.mean_)
+                with self.net_.restored_on_error():
+                    self._train(rows, self._start_is_exact)
+            else:
+                rows, exact = self._begin(X)
+                self._train(rows, exact)
+            self._finish(X)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y=None):
+        """Train for one epoch on X, starting afresh on the first call.
+
+        The first call takes the centre, the scales and the PCA from its rows, so make
+        it large enough to represent the data. No rows are held out, so there is neither
+        early stopping nor a guard, and the learning rate stays constant.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows; at least two in the first call.
+        y : None
+            Ignored; there for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`, or if the number of features has changed.
+        FloatingPointError
+            If the loss became infinite or NaN; weights are then as before the call.
+        """
+        with unchanged_on_error(self):
+            first = not hasattr(self, "net_")
+            X = self._check_rows(X, reset=first)
+            if first:
+                rows, _ = self._begin(X)
+            else:
+                self._check_same_size("partial_fit")
+                self._check_data(X)
+                rows = centred_float32(X, self.mean_)
+            with self.net_.restored_on_error():
+                self.net_.module_.use_networks(True)
+                self._run(Rows(self._to_device(rows)), epochs=1, scheduled=False)
+            self.gain_over_pca_ = float("nan")
+            self._finish(X)
+        return self
+
+    def _check_rows(self, X, *, reset):
+        n_dimensions = getattr(X, "ndim", 2)
+        if n_dimensions > 2:
+            raise ValueError(
+                f"X has {n_dimensions} dimensions, but {type(self).__name__} needs 2; "
+                "flatten each image to a row with X.reshape(len(X), -1) and give its "
+                "shape to networks.Conv(image_shape=...)."
+            )
+        X = validate_data(
+            self, X, dtype="numeric", reset=reset, ensure_min_samples=1 + reset
+        )
+        return _as_floating(X)
+
+    def _check_validation(self):
+        if self.validation_fraction is None and (self.early_stopping or self.guard):
+            raise ValueError(
+                "validation_fraction=None holds out no rows, which early_stopping=True "
+                "and guard need; set both to False or give a validation_fraction."
+            )
+
+    def _check_same_size(self, who):
+        if self.n_components != self.n_components_:
+            raise ValueError(
+                f"n_components was {self.n_components_} and is now "
+                f"{self.n_components}, but {who} continues with the same network; "
+                "call fit with warm_start=False to start afresh."
+            )
+
+    def _begin(self, X):
+        """Compute the start and build the net; return the centred rows."""
+        self._check_data(X)
+        rng = random_stream(self.random_state)
+        self._stream = np.random.RandomState(rng.randint(2**31))
+        start, rows = fit_start(X, self.n_components, self.init, self._stream)
+        self.mean_ = start.mean
+        self.n_components_ = self.n_components
+        self._start_is_exact = start.is_exact
+        self._unit = start.scale
+        device = choose_device(self.device)
+        net = self._make_net(self._module_factory(start, X), device)
+        with seeded(self._stream.randint(2**31), device):
+            self.net_ = net.initialize()
+        return rows, start.is_exact
+
+    def _make_net(self, factory, device):
+        given = dict(self.net_params or {})
+        for name, owner in OWN_NET_PARAMS.items():
+            if name in given:
+                raise ValueError(
+                    f"The 'net_params' parameter of {type(self).__name__} cannot set "
+                    f"{name!r}; use {owner} instead."
+                )
+        optimizer = self.optimizer
+        if isinstance(optimizer, str):
+            optimizer = OPTIMIZERS[optimizer]
+        # skorch changes callbacks in place; the user's stay as they are.
+        callbacks = [
+            ("keep_best", KeepBest(patience=None, grace=0)),
+            *(self._own_callback(callback) for callback in self.callbacks or []),
+        ]
+        settings = {
+            "optimizer": optimizer,
+            "lr": _defaults.peak_rate(self.learning_rate),
+            "weight_decay": self.weight_decay,
+            "callbacks": callbacks,
+            "device": str(device),
+            "verbose": int(self.verbose),
+        }
+        return Net(factory, **{**settings, **given})
+
+    @staticmethod
+    def _own_callback(callback):
+        if isinstance(callback, tuple):
+            name, callback = callback
+            return name, clone(callback, safe=False)
+        return clone(callback, safe=False)
+
+    def _to_device(self, rows):
+        return torch.from_numpy(np.ascontiguousarray(rows)).to(self.net_.device)
+
+    def _split(self, rows):
+        n_valid = _defaults.n_validation_rows(len(rows), self.validation_fraction)
+        if n_valid == 0:
+            return Rows(self._to_device(rows))
+        order = self._stream.permutation(len(rows))
+        valid = Rows(self._to_device(rows[order[:n_valid]]))
+        return Rows(self._to_device(rows[order[n_valid:]]), valid)
+
+    def _run(self, rows, epochs, scheduled):
+        net = self.net_
+        net.batch_size = _defaults.batch_rows(len(rows), self.batch_size)
+        if epochs == "auto":
+            epochs = _defaults.n_epochs(len(rows), net.batch_size, "auto")
+        patience = _defaults.patience(epochs, self.n_iter_no_change)
+        dict(net.callbacks_)["keep_best"].set_params(
+            patience=patience if self.early_stopping else None,
+            grace=round(WARM_UP * epochs),
+        )
+        device = torch.device(net.device)
+        with seeded(self._stream.randint(2**31), device):
+            interrupted = net.train(rows, epochs, scheduled)
+        if interrupted:
+            if not net.history:
+                raise KeyboardInterrupt
+            warn(
+                f"Training was interrupted after {len(net.history)} epochs; the "
+                "estimator keeps what was learned so far, call fit again for more.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    def _train(self, rows, exact):
+        """Train with held-out rows, and keep PCA unless it is beaten."""
+        net = self.net_
+        module = net.module_
+        if exact and module.corruption is None and module.penalty is None:
+            # PCA reproduces every row: nothing is left to learn.
+            module.use_networks(False)
+            self.gain_over_pca_ = 0.0
+            return
+        rows = self._split(rows)
+        self.gain_over_pca_ = float("nan")
+        compare = self.init == "pca" and rows.valid is not None
+        if compare:
+            module.use_networks(False)
+            baseline = net.row_losses(rows.valid)
+        module.use_networks(True)
+        self._run(rows, self.max_epochs, scheduled=True)
+        if compare:
+            losses = net.row_losses(rows.valid)
+            self.gain_over_pca_ = self._gain(baseline, losses)
+            level = DEFAULT_LEVEL if self.guard is True else self.guard
+            if self.guard and not is_better(baseline, losses, level):
+                module.use_networks(False)
+                self.gain_over_pca_ = 0.0
+
+    def _finish(self, X):
+        net = self.net_
+        net._set_training(False)
+        skipped = ("train_batch_count", "valid_batch_count")
+        self.history_ = [
+            {name: value for name, value in epoch.items() if name not in skipped}
+            for epoch in net.history
+        ]
+        self.n_iter_ = len(self.history_)
+        self._after_training(X)
+
+    @property
+    def device_(self):
+        """Device that the network is on."""
+        return str(self.net_.device)
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
+
+    def _chunks(self, n_rows, rows_each=None):
+        # Large enough for the arithmetic to be efficient, small enough for caches.
+        widest = max(self.n_features_in_, self.n_components_, 512)
+        size = rows_each or min(max(2**21 // widest, 256), 4096)
+        for start in range(0, n_rows, size):
+            yield slice(start, min(start + size, n_rows))
+
+    def _apply(self, function, X, out, prepare, rows_each=None):
+        """Fill `out` with a torch function of prepared chunks of X's rows."""
+        self.net_._set_training(False)
+        device = self.net_.device
+        with torch.inference_mode():
+            for rows in self._chunks(len(X), rows_each):
+                chunk = torch.from_numpy(prepare(X[rows])).to(device)
+                out[rows] = function(chunk).cpu().numpy()
+        if not np.isfinite(out).all():
+            raise ValueError(
+                "The network's output is not finite: X has rows far outside the "
+                "training data's range."
+            )
+        return out
+
+    def _centred(self, X):
+        return centred_float32(X, self.mean_)
+
+    def _checked_rows(self, X):
+        check_is_fitted(self)
+        return self._check_rows(X, reset=False)
+
+    def transform(self, X):
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_components), float32
+            Codes, in X's units as PCA's scores are.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has another number of features, or values that are not finite.
+        """
+        X = self._checked_rows(X)
+        out = np.empty((len(X), self.n_components_), dtype=np.float32)
+        return self._apply(self.net_.module_.encode, X, out, self._centred)
+
+    def inverse_transform(self, X):
+        """Decode codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Mean reconstructions in the units, and the floating dtype, of the training
+            rows.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has another number of columns than `n_components_`, or values that are
+            not finite.
+        """
+        check_is_fitted(self)
+        X = check_array(X, input_name="X", estimator=self)
+        if X.shape[1] != self.n_components_:
+            raise ValueError(
+                f"X has {X.shape[1]} columns, but inverse_transform of "
+                f"{type(self).__name__} expects codes of {self.n_components_} columns."
+            )
+        return self._decode(X, self.net_.module_.decode)
+
+    def _decode(self, codes, function):
+        """Decode codes by a function that gives centred rows; add the mean."""
+        out = np.empty((len(codes), self.n_features_in_), dtype=self.mean_.dtype)
+        self._apply(function, codes, out, self._float32)
+        out += self.mean_
+        bounds = self.net_.module_.cost.link.bounds
+        return np.clip(out, *bounds, out=out) if np.isfinite(bounds).any() else out
+
+    @staticmethod
+    def _float32(codes):
+        return np.array(codes, dtype=np.float32)
+
+    def sample(self, n_samples=1, *, random_state=None):
+        """Generate rows by decoding random codes.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState or None, default=None
+            Seeds the draws. None draws afresh each time, from a stream of the
+            estimator's own that `random_state` seeded in ``fit``.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Rows in X's units, without observation noise.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `n_samples` is not a positive int.
+        """
+        rng = self._checked_draws(n_samples, random_state)
+        codes = self._draw_codes(n_samples, rng)
+        return self._decode(codes, self.net_.module_.decode)
+
+    def _checked_draws(self, n_samples, random_state):
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(
+                "The 'n_samples' parameter of sample must be an int in the range "
+                f"[1, inf). Got {n_samples!r} instead."
+            )
+        return self._stream if random_state is None else random_stream(random_state)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

@@ -1,0 +1,51 @@
+"""What "auto" means for the sizes of training, as functions of the data's size."""
+
+import math
+
+# Steps of a whole fit, within a range of epochs.
+STEPS = 1500
+FEWEST_EPOCHS, MOST_EPOCHS = 20, 300
+SMALLEST_BATCH, LARGEST_BATCH = 16, 256
+LEARNING_RATE = 3e-3
+
+
+def n_validation_rows(n_samples, fraction):
+    """Return how many rows to hold out; at least one is left on each side.
+
+    "auto" is a tenth of the rows, or a quarter of them up to 50 rows where that is
+    more, and at most 4000.
+    """
+    if fraction is None:
+        return 0
+    if fraction == "auto":
+        n_rows = min(max(n_samples // 10, min(50, n_samples // 4)), 4000)
+    else:
+        n_rows = math.ceil(fraction * n_samples)
+    return min(max(n_rows, 1), n_samples - 1)
+
+
+def batch_rows(n_samples, batch_size):
+    """Return the batch size; "auto" is a 32nd of the rows within [16, 256]."""
+    if batch_size != "auto":
+        return batch_size
+    return min(max(n_samples // 32, SMALLEST_BATCH), LARGEST_BATCH)
+
+
+def n_epochs(n_samples, batch_size, max_epochs):
+    """Return the number of epochs; "auto" is 1500 steps within [20, 300] epochs."""
+    if max_epochs != "auto":
+        return max_epochs
+    steps_per_epoch = math.ceil(n_samples / batch_size)
+    return min(max(math.ceil(STEPS / steps_per_epoch), FEWEST_EPOCHS), MOST_EPOCHS)
+
+
+def patience(epochs, n_iter_no_change):
+    """Return the epochs to wait; "auto" is a quarter of all, at least five."""
+    if n_iter_no_change != "auto":
+        return n_iter_no_change
+    return max(5, epochs // 4)
+
+
+def peak_rate(learning_rate):
+    """Return the peak learning rate; "auto" is 0.003."""
+    return LEARNING_RATE if learning_rate == "auto" else learning_rate

@@ -1,0 +1,340 @@
+"""The skorch net inside an estimator: data, batches and the epoch loop."""
+
+import copy
+import inspect
+import math
+from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
+from torch import nn
+from torch.utils.data import Dataset
+
+from sklearn_ae._optim import FlatAdamW
+
+# Rows that are evaluated at a time in validation.
+VALIDATION_BATCH = 4096
+# Share of the steps over which the learning rate rises to its peak.
+WARM_UP = 0.15
+
+
+class Rows(Dataset):
+    """Rows on the device, and the held-out rows that go with them.
+
+    Parameters
+    ----------
+    data : Tensor of shape (n_rows, n_features)
+        The rows.
+    valid : Rows or None
+        Held-out rows.
+    """
+
+    def __init__(self, data, valid=None):
+        self.data = data
+        self.valid = valid
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        return self.data[index], 0
+
+
+class Batches:
+    """Iterates over batches that are slices of one tensor.
+
+    A single row that would be left over joins the batch before it: batch normalisation
+    cannot work on one row, and no row is left out.
+
+    Parameters
+    ----------
+    dataset : Rows
+        Where the rows are.
+    batch_size : int
+        Rows of a batch.
+    shuffle : bool, default=False
+        Whether to draw a new order in each epoch, from torch's own generator.
+    """
+
+    def __init__(self, dataset, batch_size, shuffle=False):
+        self.data = dataset.data
+        self.shuffle = shuffle
+        starts = list(range(0, len(self.data), batch_size))
+        if len(starts) > 1 and len(self.data) - starts[-1] == 1:
+            starts.pop()
+        self.edges = [*starts, len(self.data)]
+
+    def __len__(self):
+        return len(self.edges) - 1
+
+    def __iter__(self):
+        order = None
+        if self.shuffle:
+            order = torch.randperm(len(self.data)).to(self.data.device)
+        for start, stop in pairwise(self.edges):
+            if order is None:
+                yield self.data[start:stop], None
+            else:
+                yield self.data.index_select(0, order[start:stop]), None
+
+
+class SumOfTerms(nn.Module):
+    """The mean over rows of the sum of their loss terms."""
+
+    def forward(self, terms, y=None):
+        return sum(terms.values()).mean()
+
+
+def warm_up_and_cosine(progress):
+    """Return the learning rate's share of its peak at a share of the training."""
+    if progress < WARM_UP:
+        return progress / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
+
+
+class Net(NeuralNet):
+    """A NeuralNet that trains on `Rows`, with a learning rate schedule and clipping.
+
+    Batch events cost time: where no callback asks for them, an epoch loop of our own
+    runs, else skorch's; both take the same steps.
+
+    Parameters
+    ----------
+    module : callable
+        Returns the module.
+    weight_decay : float
+        Decay of weight matrices; biases and scales are left alone.
+    max_grad_norm : float
+        Largest norm of all gradients together.
+    **kwargs
+        As for `skorch.NeuralNet`.
+    """
+
+    def __init__(self, module, *, weight_decay=0.0, max_grad_norm=1.0, **kwargs):
+        settings = {
+            "criterion": SumOfTerms,
+            "optimizer": FlatAdamW,
+            "iterator_train": Batches,
+            "iterator_train__shuffle": True,
+            "iterator_valid": Batches,
+            "iterator_valid__batch_size": VALIDATION_BATCH,
+            "train_split": None,
+            "verbose": 0,
+        }
+        super().__init__(module, **{**settings, **kwargs})
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+
+    def get_default_callbacks(self):
+        """Time each epoch; print a line for it when asked to."""
+        callbacks = [("epoch_timer", EpochTimer())]
+        if self.verbose:
+            ignored = ["train_batch_count", "valid_batch_count"]
+            callbacks.append(("print_log", PrintLog(keys_ignored=ignored)))
+        return callbacks
+
+    def initialize_callbacks(self):
+        """Initialise the callbacks and see which events they need."""
+        super().initialize_callbacks()
+        callbacks = [callback for _, callback in self.callbacks_]
+        self.has_batch_events_ = any(
+            getattr(type(callback), event, None) is not getattr(Callback, event)
+            for callback in callbacks
+            for event in ("on_batch_begin", "on_batch_end", "on_grad_computed")
+        )
+        # A scheduler of the user's takes the place of ours.
+        self.is_scheduled_ = not any(isinstance(c, LRScheduler) for c in callbacks)
+        return self
+
+    def initialize_optimizer(self, triggered_directly=None):
+        """Make the optimizer, with weight decay for matrices only."""
+        parameters = [
+            (name, value)
+            for name, value in self.get_all_learnable_params()
+            if value.requires_grad
+        ]
+        args, kwargs = self.get_params_for_optimizer("optimizer", parameters)
+        accepted = inspect.signature(self.optimizer).parameters
+        is_grouped = "optimizer__param_groups" in vars(self)
+        if self.weight_decay and "weight_decay" in accepted and not is_grouped:
+            matrices = [value for _, value in parameters if value.ndim > 1]
+            others = [value for _, value in parameters if value.ndim <= 1]
+            kwargs.setdefault("weight_decay", self.weight_decay)
+            groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+            args = ([group for group in groups if group["params"]],)
+        self.optimizer_ = self.optimizer(*args, **kwargs)
+        self.peak_rates_ = [group["lr"] for group in self.optimizer_.param_groups]
+        return self
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Return the rows to train on and those held out."""
+        return X, X.valid
+
+    def notify(self, method_name, **cb_kwargs):
+        """Tell the callbacks; one that wants to stop is not taken for a Ctrl-C."""
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as stop:
+            raise StopTraining from stop
+
+    def train(self, rows, epochs, scheduled=True):
+        """Train for some epochs more, keeping the optimiser's state.
+
+        Returns
+        -------
+        interrupted : bool
+            Whether Ctrl-C ended it.
+        """
+        n_batches = len(self.get_iterator(rows, training=True))
+        self.n_steps_ = epochs * n_batches if scheduled and self.is_scheduled_ else None
+        self.step_ = 0
+        self.interrupted_ = False
+        self.max_epochs = epochs
+        self.partial_fit(rows)
+        for epoch in self.history:
+            epoch.pop("batches", None)
+        return self.interrupted_
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Run skorch's loop, and remember whether it was cut short by Ctrl-C."""
+        try:
+            return super().fit_loop(X, y, epochs, **fit_params)
+        except StopTraining:
+            return self
+        except KeyboardInterrupt:
+            self.interrupted_ = True
+            # The epoch that was under way has no losses yet.
+            self.history.pop()
+            raise
+
+    def infer(self, x, **fit_params):
+        """Return the loss terms of each row of a batch."""
+        return self.module_(x.to(self.device), **fit_params)
+
+    def get_loss(self, y_pred, y_true=None, X=None, training=False):
+        """Return the mean loss of a batch in its own units."""
+        return self.criterion_(y_pred) * self.module_.natural_scale
+
+    def _step_optimizer(self, step_fn):
+        if self.n_steps_ is not None:
+            # The middle of the step, so that neither the first nor the last is nothing.
+            factor = warm_up_and_cosine((self.step_ + 0.5) / self.n_steps_)
+            for group, peak in zip(
+                self.optimizer_.param_groups, self.peak_rates_, strict=True
+            ):
+                group["lr"] = peak * factor
+        self.step_ += 1
+        super()._step_optimizer(step_fn)
+
+    def _gradients(self, x):
+        """Fill in the gradients of one batch and return its loss terms."""
+        terms = self.infer(x)
+        # Divided by the number of features the loss is near one for data of any width.
+        (self.criterion_(terms) / x.shape[1]).backward()
+        clip = getattr(self.optimizer_, "clip_grad_norm_", None)
+        if clip is not None:
+            clip(self.max_grad_norm)
+        else:
+            nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
+        return {name: term.detach() for name, term in terms.items()}
+
+    def train_step_single(self, batch, **fit_params):
+        """One step of skorch's own loop."""
+        self._set_training(True)
+        terms = self._gradients(batch[0])
+        return {"loss": self.get_loss(terms), "y_pred": terms}
+
+    def _train_batch(self, batch):
+        taken = []
+
+        def closure():
+            self.optimizer_.zero_grad()
+            taken.append(self._gradients(batch[0]))
+            return self.criterion_(taken[-1])
+
+        self._step_optimizer(closure)
+        return taken[0]
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run one epoch and record the mean of each loss term."""
+        if iterator is None:
+            return
+        totals = {}
+
+        def add(terms):
+            for name, term in terms.items():
+                totals[name] = totals.get(name, 0.0) + term.sum()
+
+        if self.has_batch_events_:
+
+            def adding_step(batch, **params):
+                step = step_fn(batch, **params)
+                add(step["y_pred"])
+                return step
+
+            super().run_single_epoch(
+                iterator, training, prefix, adding_step, **fit_params
+            )
+        else:
+            self._set_training(training)
+            with torch.set_grad_enabled(training):
+                for batch in iterator:
+                    add(self._train_batch(batch) if training else self.infer(batch[0]))
+            self.history.record(prefix + "_batch_count", len(iterator))
+        self._record_terms(totals, len(iterator.data), prefix)
+
+    def _record_terms(self, totals, n_rows, prefix):
+        # The only place where an epoch waits for the device.
+        values = torch.stack(list(totals.values())).cpu().double() / n_rows
+        means = (values * self.module_.natural_scale).tolist()
+        loss = sum(means)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"Training diverged: the loss was not finite in epoch "
+                f"{len(self.history)}; lower learning_rate or scale X."
+            )
+        self.history.record(prefix + "_loss", loss)
+        for name, mean in zip(totals, means, strict=True):
+            self.history.record(f"{prefix}_{name}", mean)
+
+    def row_losses(self, rows):
+        """Return the loss of each row, in the loss's own units, as in validation."""
+        self._set_training(False)
+        with torch.inference_mode():
+            parts = [
+                sum(self.infer(x).values()) for x, _ in Batches(rows, VALIDATION_BATCH)
+            ]
+        losses = torch.cat(parts).cpu().numpy().astype(np.float64)
+        return losses * self.module_.natural_scale
+
+    @contextmanager
+    def restored_on_error(self):
+        """Put weights, optimiser and history back if the block raises."""
+        weights = copy.deepcopy(self.module_.state_dict())
+        networks_on = self.module_.networks_on
+        state = copy.deepcopy(self.optimizer_.state_dict())
+        history = list(self.history)
+        try:
+            yield
+        except BaseException:
+            self.module_.load_state_dict(weights)
+            self.module_.use_networks(networks_on)
+            self.optimizer_.load_state_dict(state)
+            self.history[:] = history
+            raise
+
+    def _release(self):
+        release = getattr(getattr(self, "optimizer_", None), "release", None)
+        if release is not None:
+            release()
+
+    def __getstate__(self):
+        self._release()
+        return super().__getstate__()
+
+
+class StopTraining(KeyboardInterrupt):
+    """A callback asked for the end of training."""

@@ -1,0 +1,288 @@
+"""Where training starts: the centre, the scales and the PCA of the training rows.
+
+A start is plain arrays. `fit_start` computes it; `pca_frame` and `ppca_frame` turn it
+into the linear path and the scales that a module needs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+# A share of the variance below which float32 arithmetic sees nothing.
+NEGLIGIBLE = 1e-12
+# The smallest noise that a likelihood may learn, as a share of the data's scale: about
+# ten times the rounding of float32.
+NOISE_FLOOR = 1e-6
+# Below this scale float32 loses the digits of ordinary arithmetic on the data.
+SMALLEST_SCALE = 1e-30
+# How much of each column's spread a decoder network trained on corrupted rows may add
+# at least: PCA's residual on clean rows says nothing of what the corruption leaves.
+CORRUPTED_SHARE = 0.5
+
+
+@dataclass
+class Start:
+    """What is known of the training rows before any training.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,)
+        Column means, in the dtype of X.
+    feature_scale : ndarray of shape (n_features,)
+        Standard deviation of each column.
+    scale : float
+        Root mean square of `feature_scale`; 1.0 where all columns are constant.
+    components : ndarray of shape (n_components, n_features) or None
+        Principal axes; rows of zeros where there is no further variance. None for a
+        random start.
+    variances : ndarray of shape (n_components,)
+        Variance along each axis.
+    residual_scale : ndarray of shape (n_features,)
+        Standard deviation of what the axes leave of each column.
+    noise_variance : float
+        Noise variance of probabilistic PCA.
+    """
+
+    mean: np.ndarray
+    feature_scale: np.ndarray
+    scale: float
+    components: np.ndarray | None
+    variances: np.ndarray
+    residual_scale: np.ndarray
+    noise_variance: float
+
+    @property
+    def residual_rms(self):
+        """Root mean square of the residual; the data's scale where it is nil."""
+        rms = float(np.sqrt(np.mean(self.residual_scale**2)))
+        return rms if rms > np.sqrt(NEGLIGIBLE) * self.scale else self.scale
+
+    @property
+    def is_exact(self):
+        """Whether the axes reproduce the rows to float32 rounding."""
+        left = np.mean(self.residual_scale**2)
+        return bool(left <= NEGLIGIBLE * self.scale**2)
+
+
+@dataclass
+class Frame:
+    """The linear path of a module and the scales of its networks.
+
+    Attributes
+    ----------
+    encode_weight : ndarray of shape (n_features, n_components) or None
+        Maps a centred row to the linear part of its (whitened) code; None where there
+        is no linear path.
+    decode_weight : ndarray of shape (n_components, n_features) or None
+        Maps a code to the linear part of the centred reconstruction.
+    input_scale : ndarray of shape (n_features,)
+        What a centred row is multiplied by before the encoder network sees it.
+    code_branch_scale : ndarray of shape (n_components,)
+        What the encoder network's output is multiplied by.
+    output_branch_scale : ndarray of shape (n_features,)
+        What the decoder network's output is multiplied by.
+    code_scale : ndarray of shape (n_components,)
+        From codes to the units in which they are handed out, PCA's.
+    log_variance : ndarray of shape (n_components,)
+        Logarithm of the posterior variance before training.
+    """
+
+    encode_weight: np.ndarray | None
+    decode_weight: np.ndarray | None
+    input_scale: np.ndarray
+    code_branch_scale: np.ndarray
+    output_branch_scale: np.ndarray
+    code_scale: np.ndarray
+    log_variance: np.ndarray
+
+
+def column_means(X):
+    """Return the column means in X's dtype, summed in double precision."""
+    with np.errstate(over="ignore"):
+        return np.mean(X, axis=0, dtype=np.float64).astype(X.dtype)
+
+
+def centred_float32(X, mean):
+    """Return X - mean, subtracted in the dtype of `mean`, as float32.
+
+    Raises
+    ------
+    ValueError
+        If a value is beyond the range of float32.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = np.subtract(X, mean, dtype=mean.dtype).astype(np.float32, copy=False)
+    if not np.isfinite(centred).all():
+        raise ValueError(
+            "X has values too large for float32, in which the network computes; "
+            "scale X, for instance with StandardScaler."
+        )
+    return centred
+
+
+def fit_start(X, n_components, init, random_state):
+    """Compute a start from the training rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Training rows, float32 or float64.
+    n_components : int
+        Number of components wanted; more than the data have is allowed.
+    init : {"pca", "random"}
+        Whether to compute principal axes.
+    random_state : RandomState
+        For PCA's randomized solver.
+
+    Returns
+    -------
+    start : Start
+    rows : ndarray of shape (n_samples, n_features)
+        The centred rows as float32.
+    """
+    mean = column_means(X)
+    rows = centred_float32(X, mean)
+    centred = np.subtract(X, mean, dtype=np.float64)
+    # A power of two, so that dividing by it is exact: squares of very large or very
+    # small data stay in range.
+    largest = np.max(np.abs(centred))
+    unit = 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0
+    centred /= unit
+
+    degrees = len(X) - 1
+    feature_scale = np.sqrt(np.einsum("ij,ij->j", centred, centred) / degrees)
+    scale = float(np.sqrt(np.mean(feature_scale**2))) or 1.0
+    if scale * unit < SMALLEST_SCALE:
+        raise ValueError(
+            "X has values too small for float32, in which the network computes; "
+            "scale X, for instance with StandardScaler."
+        )
+    variances = np.zeros(n_components)
+    if init == "random":
+        components = None
+        residual_scale = feature_scale
+        noise_variance = scale**2
+    else:
+        n_axes = min(n_components, *X.shape)
+        pca = PCA(n_axes, random_state=random_state).fit(centred)
+        variances[:n_axes] = pca.explained_variance_
+        variances[variances <= 100 * np.finfo(float).eps * variances.max()] = 0.0
+        components = np.zeros((n_components, X.shape[1]))
+        components[:n_axes] = pca.components_
+        components[variances == 0] = 0.0
+        centred -= (centred @ components.T) @ components
+        residual_scale = np.sqrt(np.einsum("ij,ij->j", centred, centred) / degrees)
+        noise_variance = float(pca.noise_variance_)
+    noise_variance = max(noise_variance, (NOISE_FLOOR * scale) ** 2)
+    start = Start(
+        mean=mean,
+        feature_scale=feature_scale * unit,
+        scale=scale * unit,
+        components=components,
+        variances=variances * unit**2,
+        residual_scale=residual_scale * unit,
+        noise_variance=noise_variance * unit**2,
+    )
+    return start, rows
+
+
+def _input_scale(start, pooled):
+    """One over the standard deviation of each column, or of all of them pooled."""
+    if pooled:
+        return np.full_like(start.feature_scale, 1 / start.scale)
+    floor = 1e-3 * start.scale
+    scale = 1 / np.maximum(start.feature_scale, floor)
+    # A column that was constant tells the network nothing, whatever it holds later.
+    scale[start.feature_scale <= NOISE_FLOOR * start.scale] = 0.0
+    return scale
+
+
+def _random_frame(start, pooled_input):
+    n_components = len(start.variances)
+    return Frame(
+        encode_weight=None,
+        decode_weight=None,
+        input_scale=_input_scale(start, pooled_input),
+        code_branch_scale=np.ones(n_components),
+        output_branch_scale=start.feature_scale,
+        code_scale=np.full(n_components, start.scale),
+        log_variance=np.zeros(n_components),
+    )
+
+
+def _output_branch_scale(start, corrupted):
+    if not corrupted:
+        return start.residual_scale
+    return np.maximum(start.residual_scale, CORRUPTED_SHARE * start.feature_scale)
+
+
+def pca_frame(start, *, pooled_input, corrupted):
+    """Return the frame of an autoencoder: PCA on whitened codes.
+
+    Parameters
+    ----------
+    start : Start
+    pooled_input : bool
+        Whether the encoder network sees all columns on one scale, as images want it,
+        instead of each standardised.
+    corrupted : bool
+        Whether training corrupts the rows.
+    """
+    if start.components is None:
+        return _random_frame(start, pooled_input)
+    live = start.variances > 0
+    spread = np.sqrt(start.variances)
+    code_scale = np.where(live, spread, start.residual_rms)
+    # How far a network may move a code, in standard deviations: where PCA leaves
+    # little, little is left to learn.
+    reach = np.minimum(1.0, start.residual_rms / code_scale)
+    return Frame(
+        encode_weight=(start.components / code_scale[:, np.newaxis]).T,
+        decode_weight=start.components * code_scale[:, np.newaxis],
+        input_scale=_input_scale(start, pooled_input),
+        code_branch_scale=reach,
+        output_branch_scale=_output_branch_scale(start, corrupted),
+        code_scale=code_scale,
+        log_variance=np.zeros(len(live)),
+    )
+
+
+def ppca_frame(start, *, pooled_input, corrupted):
+    """Return the frame of a variational autoencoder: probabilistic PCA.
+
+    In PCA's basis the maximum likelihood solution and its posterior are diagonal: with
+    eigenvalues l and noise variance s, loadings sqrt(l - s), posterior mean
+    sqrt(l - s) / l times the PCA score, posterior variance s / l.
+
+    Parameters
+    ----------
+    start : Start
+    pooled_input, corrupted : bool
+        As for `pca_frame`.
+
+    References
+    ----------
+    .. [1] Tipping, M. E. & Bishop, C. M. (1999). Probabilistic principal component
+       analysis. Journal of the Royal Statistical Society B 61, 611-622.
+    """
+    if start.components is None:
+        return _random_frame(start, pooled_input)
+    live = start.variances > start.noise_variance
+    variances = np.where(live, start.variances, 1.0)
+    signal = np.where(live, variances - start.noise_variance, 0.0)
+    # An axis hardly above the noise has a loading of almost nothing; the bound keeps
+    # its code finite in PCA's units.
+    signal = np.where(live, np.maximum(signal, 1e-6 * variances), 0.0)
+    loading = np.sqrt(signal)
+    code_scale = np.full(len(live), start.residual_rms)
+    code_scale[live] = variances[live] / loading[live]
+    return Frame(
+        encode_weight=start.components.T * (loading / variances),
+        decode_weight=start.components * loading[:, np.newaxis],
+        input_scale=_input_scale(start, pooled_input),
+        code_branch_scale=np.minimum(1.0, start.residual_rms / code_scale),
+        output_branch_scale=_output_branch_scale(start, corrupted),
+        code_scale=code_scale,
+        log_variance=np.log(np.where(live, start.noise_variance / variances, 1.0)),
+    )

@@ -1,0 +1,111 @@
+"""Small helpers that belong to no single part, and scikit-learn's private names.
+
+Every private or version-dependent name of scikit-learn that the package uses is
+imported here and nowhere else, so that a new release is followed in one place.
+"""
+
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "check_parameters",
+    "choose_device",
+    "fit_context",
+    "random_stream",
+    "resolve",
+    "seeded",
+    "unchanged_on_error",
+]
+
+
+def resolve(value, registry):
+    """Return the component meant by ``value``: a name in `registry`, or an instance.
+
+    Parameters
+    ----------
+    value : str, object or None
+        What the user gave.
+    registry : dict of str to class
+        The names that are known, and the classes they stand for.
+
+    Returns
+    -------
+    component : object or None
+        A new default instance for a name; `value` itself otherwise.
+    """
+    return registry[value]() if isinstance(value, str) else value
+
+
+def check_parameters(component):
+    """Check a component's parameters as scikit-learn checks an estimator's."""
+    validate_parameter_constraints(
+        component._parameter_constraints,
+        component.get_params(deep=False),
+        caller_name=type(component).__name__,
+    )
+
+
+def random_stream(random_state):
+    """Return a ``RandomState`` of our own for a `random_state` parameter.
+
+    ``None`` gives a freshly seeded stream, so that NumPy's global generator is neither
+    read nor advanced.
+    """
+    if random_state is None:
+        return np.random.RandomState()
+    if isinstance(random_state, np.random.RandomState):
+        return random_state
+    return np.random.RandomState(random_state)
+
+
+def choose_device(device):
+    """Return the torch device for a `device` parameter; "auto" takes the fastest."""
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+@contextmanager
+def seeded(seed, device):
+    """Seed torch's generators inside the block and give them back as they were."""
+    if device.type == "cpu":
+        devices = []
+    else:
+        devices = [0 if device.index is None else device.index]
+    device_type = "cuda" if device.type == "cpu" else device.type
+    with torch.random.fork_rng(devices=devices, device_type=device_type):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(devices[0]):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def unchanged_on_error(estimator):
+    """Give the estimator its attributes back if the block raises."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

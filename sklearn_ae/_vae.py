@@ -1,0 +1,387 @@
+"""VAETransformer: parameters, docs and parts."""
+
+from dataclasses import replace
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+
+from sklearn_ae._base import BaseAutoencoder
+from sklearn_ae._modules import VariationalAutoencoder
+from sklearn_ae._start import NOISE_FLOOR, ppca_frame
+from sklearn_ae._utils import HasMethods, Interval, StrOptions, resolve
+from sklearn_ae.corruptions import CORRUPTIONS
+from sklearn_ae.likelihoods import LIKELIHOODS
+from sklearn_ae.networks import NETWORKS
+from sklearn_ae.penalties import PENALTIES
+from sklearn_ae.priors import PRIORS
+
+# Seeds the draws of importance sampling, so that scores are deterministic.
+SCORE_SEED = 0
+# Numbers in the codes' largest layer that are evaluated at a time when scoring.
+SCORE_BUDGET = 2**22
+
+
+def _build(start, network, likelihood, prior, beta, corruption, penalty):
+    n_components, n_features = len(start.variances), len(start.mean)
+    cost = likelihood.build(
+        center=start.mean,
+        noise_scale=float(np.sqrt(start.noise_variance)),
+        noise_floor=NOISE_FLOOR * start.scale,
+    )
+    if cost.noise_variance is not None:
+        start = replace(start, noise_variance=cost.noise_variance)
+    frame = ppca_frame(
+        start,
+        pooled_input=getattr(network, "pooled_input", False),
+        corrupted=corruption is not None,
+    )
+    encoder, decoder = network.build(
+        n_features,
+        n_components,
+        encoder_outputs=2 * n_components,
+        decoder_outputs=n_features,
+        zero_output=start.components is not None,
+    )
+    if corruption is not None:
+        corruption = corruption.build(
+            center=start.mean, feature_scale=start.feature_scale
+        )
+    if penalty is not None:
+        penalty = penalty.build(code_scale=frame.code_scale, natural_scale=1.0)
+    return VariationalAutoencoder(
+        encoder,
+        decoder,
+        frame,
+        cost,
+        corruption,
+        penalty,
+        prior=prior.build(n_components),
+        beta=beta,
+    )
+
+
+class VAETransformer(BaseAutoencoder):
+    """Variational autoencoder that starts as probabilistic PCA.
+
+    Each row is encoded to a normal distribution over codes of `n_components` numbers; a
+    decoder turns a code into a distribution over rows. Training draws codes by the
+    reparameterisation trick and maximises the evidence lower bound: expected
+    log-likelihood minus the Kullback-Leibler divergence to the prior. Both networks
+    stand beside the linear paths of probabilistic PCA's maximum likelihood solution and
+    start at nothing; the best weights on held-out rows are kept, and probabilistic PCA
+    itself unless they are significantly better.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Number of columns of the code.
+    network : {"mlp", "conv"} or network instance, default="mlp"
+        The encoder and the decoder: `networks.MLP`, `networks.Conv` for images or
+        `networks.Custom` for modules of your own, whose encoder gives
+        ``2 * n_components`` columns: means, then logarithms of variances.
+    init : {"pca", "random"}, default="pca"
+        "pca" starts training at probabilistic PCA; "random" has no linear path: the
+        plain network.
+    guard : bool or float, default=True
+        Whether to keep probabilistic PCA unless the trained network has a significantly
+        better bound on the held-out rows. A float in (0, 0.5] is the level of the
+        one-sided test; True is 0.023, two standard errors. Has no effect with
+        ``init="random"``.
+    likelihood : {"gaussian", "bernoulli"} or likelihood instance, default="gaussian"
+        Distribution of a row around its reconstruction. "bernoulli" needs values in
+        [0, 1].
+    prior : {"normal"} or prior instance, default="normal"
+        Distribution of the codes.
+    beta : float, default=1.0
+        Weight of the Kullback-Leibler divergence; 1.0 gives the evidence lower bound.
+    corruption : {"gaussian", "masking"}, corruption instance or None, default=None
+        Noise put on the network's input in training, for denoising; the likelihood is
+        that of the clean rows.
+    penalty : {"l1"}, penalty instance or None, default=None
+        What is added to the loss for each row's posterior mean.
+    optimizer : "adamw" or class, default="adamw"
+        A `torch.optim.Optimizer` class, or a callable that makes one.
+    learning_rate : "auto" or float, default="auto"
+        Peak of the schedule: a linear warm-up over 15 % of the steps, then a cosine to
+        zero. "auto" is 0.003.
+    weight_decay : float, default=0.01
+        Decoupled weight decay of the networks' weight matrices.
+    batch_size : "auto" or int, default="auto"
+        Rows of a step. "auto" is a 32nd of the rows, within [16, 256].
+    max_epochs : "auto" or int, default="auto"
+        Most passes over the rows. "auto" is as many as make 1500 steps, within
+        [20, 300].
+    early_stopping : bool, default=True
+        Whether to stop when the loss on held-out rows no longer falls.
+    validation_fraction : "auto", float or None, default="auto"
+        Share of the rows to hold out. "auto" is a tenth, or a quarter of them up to 50
+        rows where that is more, and at most 4000 rows. None holds out none, which needs
+        ``early_stopping=False, guard=False``.
+    n_iter_no_change : "auto" or int, default="auto"
+        Epochs without improvement before training stops. "auto" is a quarter of the
+        epochs.
+    callbacks : list of skorch callbacks or None, default=None
+        Callbacks of the training; they are copied in ``fit``.
+    net_params : dict or None, default=None
+        Further parameters of the `skorch.NeuralNet`, such as
+        ``{"optimizer__betas": (0.9, 0.95)}``.
+    device : str or torch.device, default="auto"
+        Where to train. "auto" takes CUDA, then Apple's MPS, else the CPU.
+    warm_start : bool, default=False
+        Whether ``fit`` continues with the weights of the last one.
+    random_state : int, RandomState or None, default=None
+        Seeds the split, the weights, the batches and all noise. None seeds afresh;
+        global generators are never used or changed.
+    verbose : int, default=0
+        1 prints a line for each epoch.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Number of columns of the code.
+    gain_over_pca_ : float
+        Nats per row by which the bound on the held-out rows is above probabilistic
+        PCA's; 0.0 where that was kept, NaN where nothing was compared.
+    mean_ : ndarray of shape (n_features,)
+        Column means of the training rows.
+    n_iter_ : int
+        Number of epochs run.
+    history_ : list of dict
+        One row for each epoch: `epoch`, `train_loss`, `valid_loss`, each term of the
+        loss such as `train_reconstruction`, and `dur` in seconds. Losses are per row,
+        in nats.
+    net_ : skorch.NeuralNet
+        The trained net; its `module_` takes centred rows.
+    device_ : str
+        Device that the network is on.
+    n_features_in_ : int
+        Number of features seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are all strings.
+
+    See Also
+    --------
+    AutoencoderTransformer : Deterministic codes and a choice of losses.
+    sklearn.decomposition.PCA : Probabilistic PCA, by its ``score`` and
+        ``score_samples``.
+
+    References
+    ----------
+    .. [1] Kingma, D. P. & Welling, M. (2014). Auto-encoding variational Bayes.
+       International Conference on Learning Representations.
+    .. [2] Tipping, M. E. & Bishop, C. M. (1999). Probabilistic principal component
+       analysis. Journal of the Royal Statistical Society B 61, 611-622.
+    .. [3] Burda, Y., Grosse, R. & Salakhutdinov, R. (2016). Importance weighted
+       autoencoders. International Conference on Learning Representations.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ae import VAETransformer
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> vae = VAETransformer(n_components=2, max_epochs=20, random_state=0).fit(X)
+    >>> vae.transform(X).shape
+    (150, 2)
+    >>> vae.sample(5, random_state=0).shape
+    (5, 4)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "network": [StrOptions(set(NETWORKS)), HasMethods("build")],
+        "likelihood": [StrOptions(set(LIKELIHOODS)), HasMethods("build")],
+        "prior": [StrOptions(set(PRIORS)), HasMethods("build")],
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "corruption": [StrOptions(set(CORRUPTIONS)), HasMethods("build"), None],
+        "penalty": [StrOptions(set(PENALTIES)), HasMethods("build"), None],
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        network="mlp",
+        init="pca",
+        guard=True,
+        likelihood="gaussian",
+        prior="normal",
+        beta=1.0,
+        corruption=None,
+        penalty=None,
+        optimizer="adamw",
+        learning_rate="auto",
+        weight_decay=0.01,
+        batch_size="auto",
+        max_epochs="auto",
+        early_stopping=True,
+        validation_fraction="auto",
+        n_iter_no_change="auto",
+        callbacks=None,
+        net_params=None,
+        device="auto",
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.network = network
+        self.init = init
+        self.guard = guard
+        self.likelihood = likelihood
+        self.prior = prior
+        self.beta = beta
+        self.corruption = corruption
+        self.penalty = penalty
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.device = device
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _check_data(self, X):
+        resolve(self.likelihood, LIKELIHOODS).check_data(X, type(self).__name__)
+
+    def _module_factory(self, start, X):
+        return partial(
+            _build,
+            start,
+            resolve(self.network, NETWORKS),
+            resolve(self.likelihood, LIKELIHOODS),
+            resolve(self.prior, PRIORS),
+            float(self.beta),
+            resolve(self.corruption, CORRUPTIONS),
+            resolve(self.penalty, PENALTIES),
+        )
+
+    def _gain(self, baseline, losses):
+        return float(baseline.mean() - losses.mean())
+
+    def _draw_codes(self, n_samples, rng):
+        module = self.net_.module_
+        generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
+        codes = module.prior.sample(n_samples, generator)
+        return (codes * module.code_scale.cpu()).numpy()
+
+    def sample(self, n_samples=1, *, observation_noise=False, random_state=None):
+        """Generate rows by decoding draws from the prior.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        observation_noise : bool, default=False
+            Whether to draw from the likelihood around each decoded mean, as the data
+            are drawn under the model; without it rows are the means.
+        random_state : int, RandomState or None, default=None
+            Seeds the draws. None draws afresh each time, from a stream of the
+            estimator's own that `random_state` seeded in ``fit``.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Rows in X's units.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `n_samples` is not a positive int.
+        """
+        rng = self._checked_draws(n_samples, random_state)
+        codes = self._draw_codes(n_samples, rng)
+        module = self.net_.module_
+        if not observation_noise:
+            return self._decode(codes, module.decode)
+        device = self.net_.device
+        generator = torch.Generator(device).manual_seed(int(rng.randint(2**31)))
+        return self._decode(
+            codes, lambda code: module.draw(code / module.code_scale, generator)
+        )
+
+    def score_samples(self, X, *, n_draws=100):
+        """Return the log-likelihood of each row, estimated by importance sampling.
+
+        The draws have a fixed seed and are the same for every row, so scores are
+        deterministic and depend neither on the order of rows nor on their number. The
+        estimate is a lower bound in expectation that tightens with `n_draws`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        n_draws : int, default=100
+            Draws from each row's posterior.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float32
+            Log-likelihoods in nats, in X's units: comparable with those of
+            `sklearn.decomposition.PCA` and `sklearn.decomposition.FactorAnalysis`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `n_draws` is not a positive int.
+        """
+        X = self._checked_rows(X)
+        if not isinstance(n_draws, Integral) or n_draws < 1:
+            raise ValueError(
+                "The 'n_draws' parameter of score_samples must be an int in the range "
+                f"[1, inf). Got {n_draws!r} instead."
+            )
+        module = self.net_.module_
+        generator = torch.Generator().manual_seed(SCORE_SEED)
+        noise = torch.randn(n_draws, self.n_components_, generator=generator)
+        noise = noise.to(self.net_.device)
+        widest = max(self.n_features_in_, 512)
+        return self._apply(
+            lambda x: module.log_likelihood(x, noise),
+            X,
+            np.empty(len(X), dtype=np.float32),
+            self._centred,
+            rows_each=max(1, SCORE_BUDGET // (n_draws * widest)),
+        )
+
+    def score(self, X, y=None):
+        """Return the mean log-likelihood of a row, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : None
+            Ignored; there for scikit-learn's conventions.
+
+        Returns
+        -------
+        score : float
+            The mean of `score_samples`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        return float(self.score_samples(X).mean(dtype=np.float64))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        likelihood = self.likelihood
+        if isinstance(likelihood, str):
+            likelihood = LIKELIHOODS.get(likelihood)
+        tags.input_tags.positive_only = getattr(likelihood, "positive_only", False)
+        return tags
