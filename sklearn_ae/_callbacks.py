@@ -6,6 +6,8 @@ from skorch.callbacks import Callback
 class KeepBest(Callback):
     """Keep the weights of the lowest validation loss, those before training included.
 
+    Without held-out rows it does nothing.
+
     Parameters
     ----------
     patience : int or None
@@ -26,10 +28,14 @@ class KeepBest(Callback):
         }
 
     def on_train_begin(self, net, X=None, **kwargs):
-        self._keep(net, net.row_losses(X.valid).mean())
+        self.weights_ = None
         self.epochs_ = 0
+        if X.valid is not None:
+            self._keep(net, net.row_losses(X.valid).mean())
 
     def on_epoch_end(self, net, **kwargs):
+        if self.weights_ is None:
+            return
         self.epochs_ += 1
         loss = net.history[-1]["valid_loss"]
         if loss < self.best_loss_:
@@ -41,5 +47,6 @@ class KeepBest(Callback):
                 raise KeyboardInterrupt
 
     def on_train_end(self, net, **kwargs):
-        net.module_.load_state_dict(self.weights_)
-        del self.weights_
+        if self.weights_ is not None:
+            net.module_.load_state_dict(self.weights_)
+            self.weights_ = None
