@@ -2,7 +2,6 @@
 
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
-from warnings import warn
 
 import numpy as np
 import torch
@@ -10,17 +9,13 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    clone,
 )
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ae import _defaults
-from sklearn_ae._callbacks import KeepBest
 from sklearn_ae._guard import DEFAULT_LEVEL, is_better
-from sklearn_ae._net import WARM_UP, Net, Rows
-from sklearn_ae._optim import FlatAdamW
+from sklearn_ae._inference import apply_in_chunks, chunk_rows
 from sklearn_ae._start import centred_float32, fit_start
+from sklearn_ae._training import OPTIMIZERS, all_rows, hold_out, make_net, run
 from sklearn_ae._utils import (
     Interval,
     StrOptions,
@@ -30,33 +25,9 @@ from sklearn_ae._utils import (
     seeded,
     unchanged_on_error,
 )
+from sklearn_ae._validation import check_codes, check_count, check_rows
 
 AUTO_OR_COUNT = [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")]
-OPTIMIZERS = {"adamw": FlatAdamW}
-# What `net_params` cannot set, and what sets it.
-OWN_NET_PARAMS = {
-    "module": "network",
-    "criterion": "loss or likelihood",
-    "optimizer": "optimizer",
-    "lr": "learning_rate",
-    "weight_decay": "weight_decay",
-    "batch_size": "batch_size",
-    "max_epochs": "max_epochs",
-    "callbacks": "callbacks",
-    "train_split": "validation_fraction",
-    "device": "device",
-    "verbose": "verbose",
-}
-
-
-def _as_floating(X):
-    """Return X as float32 or float64: whole numbers as float32 where that is exact."""
-    if X.dtype.kind in "iub":
-        exact = X.size == 0 or max(abs(int(X.min())), abs(int(X.max()))) <= 2**24
-        return X.astype(np.float32 if exact else np.float64)
-    if X.dtype == np.float16:
-        return X.astype(np.float32)
-    return X.astype(np.float64) if X.dtype.itemsize > 8 else X
 
 
 class BaseAutoencoder(
@@ -145,17 +116,16 @@ class BaseAutoencoder(
         """
         with unchanged_on_error(self):
             continued = self.warm_start and hasattr(self, "net_")
-            X = self._check_rows(X, reset=not continued)
+            X = check_rows(self, X, reset=not continued)
             self._check_validation()
             if continued:
                 self._check_same_size("warm_start=True")
                 self._check_data(X)
                 rows = centred_float32(X, self.mean_)
                 with self.net_.restored_on_error():
-                    self._train(rows, self._start_is_exact)
+                    self._train(rows)
             else:
-                rows, exact = self._begin(X)
-                self._train(rows, exact)
+                self._train(*self._begin(X))
             self._finish(X)
         return self
 
@@ -188,7 +158,7 @@ class BaseAutoencoder(
         """
         with unchanged_on_error(self):
             first = not hasattr(self, "net_")
-            X = self._check_rows(X, reset=first)
+            X = check_rows(self, X, reset=first)
             if first:
                 rows, _ = self._begin(X)
             else:
@@ -197,23 +167,12 @@ class BaseAutoencoder(
                 rows = centred_float32(X, self.mean_)
             with self.net_.restored_on_error():
                 self.net_.module_.use_networks(True)
-                self._run(Rows(self._to_device(rows)), epochs=1, scheduled=False)
+                seed = self._stream.randint(2**31)
+                rows = all_rows(rows, self.net_)
+                run(self, rows, seed, max_epochs=1, scheduled=False)
             self.gain_over_pca_ = float("nan")
             self._finish(X)
         return self
-
-    def _check_rows(self, X, *, reset):
-        n_dimensions = getattr(X, "ndim", 2)
-        if n_dimensions > 2:
-            raise ValueError(
-                f"X has {n_dimensions} dimensions, but {type(self).__name__} needs 2; "
-                "flatten each image to a row with X.reshape(len(X), -1) and give its "
-                "shape to networks.Conv(image_shape=...)."
-            )
-        X = validate_data(
-            self, X, dtype="numeric", reset=reset, ensure_min_samples=1 + reset
-        )
-        return _as_floating(X)
 
     def _check_validation(self):
         if self.validation_fraction is None and (self.early_stopping or self.guard):
@@ -231,89 +190,21 @@ class BaseAutoencoder(
             )
 
     def _begin(self, X):
-        """Compute the start and build the net; return the centred rows."""
+        """Build the net; return the centred rows and whether PCA is exact on them."""
         self._check_data(X)
         rng = random_stream(self.random_state)
         self._stream = np.random.RandomState(rng.randint(2**31))
         start, rows = fit_start(X, self.n_components, self.init, self._stream)
         self.mean_ = start.mean
         self.n_components_ = self.n_components
-        self._start_is_exact = start.is_exact
         self._unit = start.scale
         device = choose_device(self.device)
-        net = self._make_net(self._module_factory(start, X), device)
+        net = make_net(self, self._module_factory(start, X), device)
         with seeded(self._stream.randint(2**31), device):
             self.net_ = net.initialize()
         return rows, start.is_exact
 
-    def _make_net(self, factory, device):
-        given = dict(self.net_params or {})
-        for name, owner in OWN_NET_PARAMS.items():
-            if name in given:
-                raise ValueError(
-                    f"The 'net_params' parameter of {type(self).__name__} cannot set "
-                    f"{name!r}; use {owner} instead."
-                )
-        optimizer = self.optimizer
-        if isinstance(optimizer, str):
-            optimizer = OPTIMIZERS[optimizer]
-        # skorch changes callbacks in place; the user's stay as they are.
-        callbacks = [
-            ("keep_best", KeepBest(patience=None, grace=0)),
-            *(self._own_callback(callback) for callback in self.callbacks or []),
-        ]
-        settings = {
-            "optimizer": optimizer,
-            "lr": _defaults.peak_rate(self.learning_rate),
-            "weight_decay": self.weight_decay,
-            "callbacks": callbacks,
-            "device": str(device),
-            "verbose": int(self.verbose),
-        }
-        return Net(factory, **{**settings, **given})
-
-    @staticmethod
-    def _own_callback(callback):
-        if isinstance(callback, tuple):
-            name, callback = callback
-            return name, clone(callback, safe=False)
-        return clone(callback, safe=False)
-
-    def _to_device(self, rows):
-        return torch.from_numpy(np.ascontiguousarray(rows)).to(self.net_.device)
-
-    def _split(self, rows):
-        n_valid = _defaults.n_validation_rows(len(rows), self.validation_fraction)
-        if n_valid == 0:
-            return Rows(self._to_device(rows))
-        order = self._stream.permutation(len(rows))
-        valid = Rows(self._to_device(rows[order[:n_valid]]))
-        return Rows(self._to_device(rows[order[n_valid:]]), valid)
-
-    def _run(self, rows, epochs, scheduled):
-        net = self.net_
-        net.batch_size = _defaults.batch_rows(len(rows), self.batch_size)
-        if epochs == "auto":
-            epochs = _defaults.n_epochs(len(rows), net.batch_size, "auto")
-        patience = _defaults.patience(epochs, self.n_iter_no_change)
-        dict(net.callbacks_)["keep_best"].set_params(
-            patience=patience if self.early_stopping else None,
-            grace=round(WARM_UP * epochs),
-        )
-        device = torch.device(net.device)
-        with seeded(self._stream.randint(2**31), device):
-            interrupted = net.train(rows, epochs, scheduled)
-        if interrupted:
-            if not net.history:
-                raise KeyboardInterrupt
-            warn(
-                f"Training was interrupted after {len(net.history)} epochs; the "
-                "estimator keeps what was learned so far, call fit again for more.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-
-    def _train(self, rows, exact):
+    def _train(self, rows, exact=False):
         """Train with held-out rows, and keep PCA unless it is beaten."""
         net = self.net_
         module = net.module_
@@ -322,14 +213,15 @@ class BaseAutoencoder(
             module.use_networks(False)
             self.gain_over_pca_ = 0.0
             return
-        rows = self._split(rows)
+        rows = hold_out(rows, net, self.validation_fraction, self._stream)
         self.gain_over_pca_ = float("nan")
         compare = self.init == "pca" and rows.valid is not None
         if compare:
             module.use_networks(False)
             baseline = net.row_losses(rows.valid)
         module.use_networks(True)
-        self._run(rows, self.max_epochs, scheduled=True)
+        seed = self._stream.randint(2**31)
+        run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
         if compare:
             losses = net.row_losses(rows.valid)
             self.gain_over_pca_ = self._gain(baseline, losses)
@@ -358,34 +250,17 @@ class BaseAutoencoder(
     def _n_features_out(self):
         return self.n_components_
 
-    def _chunks(self, n_rows, rows_each=None):
-        # Large enough for the arithmetic to be efficient, small enough for caches.
-        widest = max(self.n_features_in_, self.n_components_, 512)
-        size = rows_each or min(max(2**21 // widest, 256), 4096)
-        for start in range(0, n_rows, size):
-            yield slice(start, min(start + size, n_rows))
-
-    def _apply(self, function, X, out, prepare, rows_each=None):
-        """Fill `out` with a torch function of prepared chunks of X's rows."""
-        self.net_._set_training(False)
-        device = self.net_.device
-        with torch.inference_mode():
-            for rows in self._chunks(len(X), rows_each):
-                chunk = torch.from_numpy(prepare(X[rows])).to(device)
-                out[rows] = function(chunk).cpu().numpy()
-        if not np.isfinite(out).all():
-            raise ValueError(
-                "The network's output is not finite: X has rows far outside the "
-                "training data's range."
-            )
-        return out
+    def _apply(self, function, X, out, prepare, n_rows=None):
+        if n_rows is None:
+            n_rows = chunk_rows(max(self.n_features_in_, self.n_components_))
+        return apply_in_chunks(self.net_, function, X, out, prepare, n_rows)
 
     def _centred(self, X):
         return centred_float32(X, self.mean_)
 
     def _checked_rows(self, X):
         check_is_fitted(self)
-        return self._check_rows(X, reset=False)
+        return check_rows(self, X, reset=False)
 
     def transform(self, X):
         """Encode rows.
@@ -434,12 +309,7 @@ class BaseAutoencoder(
             not finite.
         """
         check_is_fitted(self)
-        X = check_array(X, input_name="X", estimator=self)
-        if X.shape[1] != self.n_components_:
-            raise ValueError(
-                f"X has {X.shape[1]} columns, but inverse_transform of "
-                f"{type(self).__name__} expects codes of {self.n_components_} columns."
-            )
+        X = check_codes(self, X)
         return self._decode(X, self.net_.module_.decode)
 
     def _decode(self, codes, function):
@@ -483,11 +353,7 @@ class BaseAutoencoder(
 
     def _checked_draws(self, n_samples, random_state):
         check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(
-                "The 'n_samples' parameter of sample must be an int in the range "
-                f"[1, inf). Got {n_samples!r} instead."
-            )
+        check_count(n_samples, "n_samples", "sample")
         return self._stream if random_state is None else random_stream(random_state)
 
     def __sklearn_tags__(self):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from sklearn_ae._base import BaseAutoencoder
 from sklearn_ae._modules import VariationalAutoencoder
 from sklearn_ae._start import NOISE_FLOOR, ppca_frame
 from sklearn_ae._utils import HasMethods, Interval, StrOptions, resolve
+from sklearn_ae._validation import check_count
 from sklearn_ae.corruptions import CORRUPTIONS
 from sklearn_ae.likelihoods import LIKELIHOODS
 from sklearn_ae.networks import NETWORKS
@@ -338,11 +339,7 @@ class VAETransformer(BaseAutoencoder):
             If `n_draws` is not a positive int.
         """
         X = self._checked_rows(X)
-        if not isinstance(n_draws, Integral) or n_draws < 1:
-            raise ValueError(
-                "The 'n_draws' parameter of score_samples must be an int in the range "
-                f"[1, inf). Got {n_draws!r} instead."
-            )
+        check_count(n_draws, "n_draws", "score_samples")
         module = self.net_.module_
         generator = torch.Generator().manual_seed(SCORE_SEED)
         noise = torch.randn(n_draws, self.n_components_, generator=generator)
@@ -353,7 +350,7 @@ class VAETransformer(BaseAutoencoder):
             X,
             np.empty(len(X), dtype=np.float32),
             self._centred,
-            rows_each=max(1, SCORE_BUDGET // (n_draws * widest)),
+            n_rows=max(1, SCORE_BUDGET // (n_draws * widest)),
         )
 
     def score(self, X, y=None):

@@ -1,11 +1,7 @@
 """scikit-learn's own checks, with no exemptions."""
 
-from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import nn
-
-import pytest
-from sklearn.base import clone
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
 from sklearn_ae.networks import MLP, Conv, Custom

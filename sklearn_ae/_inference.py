@@ -1,0 +1,56 @@
+"""Running a trained net over many rows: chunk by chunk, into one array."""
+
+import numpy as np
+import torch
+
+# Numbers in the widest layer, and rows, of a chunk: large enough for the arithmetic to
+# be efficient, small enough for caches.
+CHUNK_NUMBERS = 2**21
+FEWEST_ROWS, MOST_ROWS = 256, 4096
+
+
+def chunk_rows(width):
+    """Return how many rows of a width to take at a time."""
+    return min(max(CHUNK_NUMBERS // max(width, 512), FEWEST_ROWS), MOST_ROWS)
+
+
+def apply_in_chunks(net, function, X, out, prepare, n_rows):
+    """Fill `out` with a torch function of prepared chunks of X's rows.
+
+    Parameters
+    ----------
+    net : Net
+        Whose module is put in evaluation mode; tells the device.
+    function : callable
+        From a float32 tensor to a tensor of as many rows.
+    X : ndarray
+        Rows.
+    out : ndarray
+        Where the results go, row by row.
+    prepare : callable
+        From some rows of X to the float32 array that `function` gets as a tensor.
+    n_rows : int
+        Rows of a chunk.
+
+    Returns
+    -------
+    out : ndarray
+        The array that was given.
+
+    Raises
+    ------
+    ValueError
+        If a result is not finite.
+    """
+    net._set_training(False)
+    with torch.inference_mode():
+        for start in range(0, len(X), n_rows):
+            rows = slice(start, start + n_rows)
+            chunk = torch.from_numpy(prepare(X[rows])).to(net.device)
+            out[rows] = function(chunk).cpu().numpy()
+    if not np.isfinite(out).all():
+        raise ValueError(
+            "The network's output is not finite: X has rows far outside the training "
+            "data's range."
+        )
+    return out

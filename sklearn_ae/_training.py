@@ -1,0 +1,121 @@
+"""From an estimator's parameters and rows to a net and a training run."""
+
+from warnings import warn
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ae import _defaults
+from sklearn_ae._callbacks import KeepBest
+from sklearn_ae._net import WARM_UP, Net, Rows
+from sklearn_ae._optim import FlatAdamW
+from sklearn_ae._utils import seeded
+
+OPTIMIZERS = {"adamw": FlatAdamW}
+# What `net_params` cannot set, and what sets it.
+OWN_NET_PARAMS = {
+    "module": "network",
+    "criterion": "loss or likelihood",
+    "optimizer": "optimizer",
+    "lr": "learning_rate",
+    "weight_decay": "weight_decay",
+    "batch_size": "batch_size",
+    "max_epochs": "max_epochs",
+    "callbacks": "callbacks",
+    "train_split": "validation_fraction",
+    "device": "device",
+    "verbose": "verbose",
+}
+
+
+def _copied(callback):
+    """Copy a callback or a (name, callback) pair: skorch changes them in place."""
+    if isinstance(callback, tuple):
+        name, callback = callback
+        return name, clone(callback, safe=False)
+    return clone(callback, safe=False)
+
+
+def make_net(estimator, factory, device):
+    """Return the net, not yet initialised, that trains an estimator's module.
+
+    Parameters
+    ----------
+    estimator : BaseAutoencoder
+        Whose parameters to use.
+    factory : callable
+        Builds the module.
+    device : torch.device
+        Where to train.
+    """
+    given = dict(estimator.net_params or {})
+    for name, owner in OWN_NET_PARAMS.items():
+        if name in given:
+            raise ValueError(
+                f"The 'net_params' parameter of {type(estimator).__name__} cannot set "
+                f"{name!r}; use {owner} instead."
+            )
+    optimizer = estimator.optimizer
+    settings = {
+        "optimizer": OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
+        "lr": _defaults.peak_rate(estimator.learning_rate),
+        "weight_decay": estimator.weight_decay,
+        "callbacks": [
+            ("keep_best", KeepBest(patience=None, grace=0)),
+            *(_copied(callback) for callback in estimator.callbacks or []),
+        ],
+        "device": str(device),
+        "verbose": int(estimator.verbose),
+    }
+    return Net(factory, **{**settings, **given})
+
+
+def _on_device(rows, net):
+    return torch.from_numpy(np.ascontiguousarray(rows)).to(net.device)
+
+
+def all_rows(rows, net):
+    """Return all rows to train on, on the net's device."""
+    return Rows(_on_device(rows, net))
+
+
+def hold_out(rows, net, fraction, rng):
+    """Split rows at random into those to train on and those held out."""
+    n_valid = _defaults.n_validation_rows(len(rows), fraction)
+    if n_valid == 0:
+        return all_rows(rows, net)
+    order = rng.permutation(len(rows))
+    valid = Rows(_on_device(rows[order[:n_valid]], net))
+    return Rows(_on_device(rows[order[n_valid:]], net), valid)
+
+
+def run(estimator, rows, seed, *, max_epochs, scheduled):
+    """Train an estimator's net on rows, all draws from one seed.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C came before the first epoch was over; later it is a warning.
+    """
+    net = estimator.net_
+    net.batch_size = _defaults.batch_rows(len(rows), estimator.batch_size)
+    epochs = _defaults.n_epochs(len(rows), net.batch_size, max_epochs)
+    patience = None
+    if estimator.early_stopping:
+        patience = _defaults.patience(epochs, estimator.n_iter_no_change)
+    dict(net.callbacks_)["keep_best"].set_params(
+        patience=patience, grace=round(WARM_UP * epochs)
+    )
+    with seeded(seed, torch.device(net.device)):
+        interrupted = net.train(rows, epochs, scheduled)
+    if interrupted:
+        if not net.history:
+            raise KeyboardInterrupt
+        warn(
+            f"Training was interrupted after {len(net.history)} epochs; the estimator "
+            "keeps what was learned so far, call fit again for more.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )

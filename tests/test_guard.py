@@ -1,0 +1,47 @@
+"""The paired one-sided t-test."""
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from sklearn_ae._guard import is_better
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 10, 200])
+@pytest.mark.parametrize("level", [0.001, 0.023, 0.2, 0.5])
+@pytest.mark.parametrize("seed", range(4))
+def test_agrees_with_the_paired_t_test(n_rows, level, seed):
+    rng = np.random.RandomState(seed)
+    baseline = rng.gamma(2.0, size=n_rows)
+    losses = baseline - 0.1 + 0.2 * rng.normal(size=n_rows)
+    p_value = ttest_rel(baseline, losses, alternative="greater").pvalue
+    assert is_better(baseline, losses, level) == (p_value < level)
+
+
+def test_is_a_bool_that_serialises():
+    assert is_better(np.ones(3), np.zeros(3), 0.1) is True
+
+
+@pytest.mark.parametrize("n_rows", [0, 1])
+def test_too_few_rows_are_no_evidence(n_rows):
+    assert is_better(np.full(n_rows, 1e9), np.zeros(n_rows), 0.5) is False
+
+
+def test_equal_losses_are_no_evidence():
+    losses = np.arange(5.0)
+    assert is_better(losses, losses, 0.5) is False
+
+
+def test_a_gain_without_spread_is_evidence():
+    assert is_better(np.full(5, 2.0), np.full(5, 1.0), 0.001) is True
+
+
+def test_one_lucky_row_is_no_evidence():
+    baseline = np.ones(20)
+    losses = np.ones(20)
+    losses[0] = -1000.0
+    assert is_better(baseline, losses, 0.023) is False
+
+
+def test_a_loss_is_no_evidence():
+    assert is_better(np.zeros(9), np.ones(9), 0.5) is False

@@ -1,0 +1,160 @@
+"""Who may import whom, and what an import may cost."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklearn_ae
+
+PACKAGE = Path(sklearn_ae.__file__).parent
+COMPONENTS = {
+    "corruptions",
+    "likelihoods",
+    "losses",
+    "networks",
+    "penalties",
+    "priors",
+}
+# Modules of this package that each module may import.
+OWN = {
+    "__init__": {"_autoencoder", "_vae", *COMPONENTS},
+    "_autoencoder": {"_base", "_links", "_modules", "_start", "_utils", *COMPONENTS},
+    "_vae": {
+        "_base",
+        "_links",
+        "_modules",
+        "_start",
+        "_utils",
+        "_validation",
+        *COMPONENTS,
+    },
+    "_base": {"_guard", "_inference", "_start", "_training", "_utils", "_validation"},
+    "_training": {"_callbacks", "_defaults", "_net", "_optim", "_utils"},
+    "_net": {"_optim", "_step"},
+    "_callbacks": set(),
+    "_defaults": set(),
+    "_guard": set(),
+    "_inference": set(),
+    "_links": set(),
+    "_modules": set(),
+    "_optim": set(),
+    "_start": set(),
+    "_step": set(),
+    "_utils": set(),
+    "_validation": set(),
+    **{component: {"_links", "_utils"} for component in COMPONENTS},
+}
+# Other people's packages that each module may import.
+OTHERS = {
+    "__init__": set(),
+    "_autoencoder": {"numpy", "sklearn", "torch"},
+    "_vae": {"numpy", "torch"},
+    "_base": {"numpy", "sklearn", "torch"},
+    "_training": {"numpy", "sklearn", "torch"},
+    "_net": {"numpy", "skorch", "torch"},
+    "_callbacks": {"skorch"},
+    "_defaults": set(),
+    "_guard": {"numpy", "scipy"},
+    "_inference": {"numpy", "torch"},
+    "_links": {"numpy", "sklearn", "torch"},
+    "_modules": {"torch"},
+    "_optim": {"torch"},
+    "_start": {"numpy", "sklearn"},
+    "_step": {"torch"},
+    "_utils": {"numpy", "sklearn", "torch"},
+    "_validation": {"numpy", "sklearn"},
+    **{component: {"numpy", "sklearn", "torch"} for component in COMPONENTS},
+}
+
+
+def imported(path):
+    """Return the modules of this package and the other packages that a file imports."""
+    own, others = set(), set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in {path.name}"
+            names = [node.module]
+            if node.module == "sklearn_ae":
+                names = [f"sklearn_ae.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            root, *rest = name.split(".")
+            if root == "sklearn_ae":
+                own.update(rest[:1] or ["__init__"])
+            elif root not in sys.stdlib_module_names:
+                others.add(root)
+    return own, others
+
+
+MODULES = sorted(PACKAGE.glob("**/*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_module_imports_only_what_it_may(path):
+    own, others = imported(path)
+    assert own <= OWN[path.stem]
+    assert others <= OTHERS[path.stem]
+
+
+def test_the_table_names_the_modules_there_are():
+    assert OWN.keys() == OTHERS.keys() == {path.stem for path in MODULES}
+
+
+def test_imports_go_one_way():
+    """Taking away modules that import nothing that is left empties the table."""
+    left = {path.stem: imported(path)[0] for path in MODULES}
+    while left:
+        leaves = {name for name, own in left.items() if not own & left.keys()}
+        assert leaves, f"a circle among {sorted(left)}"
+        left = {name: own for name, own in left.items() if name not in leaves}
+
+
+def test_skorch_stands_in_two_files_and_matplotlib_in_none():
+    users = {path.stem for path in MODULES if "skorch" in imported(path)[1]}
+    assert users == {"_net", "_callbacks"}
+    assert not any("matplotlib" in imported(path)[1] for path in MODULES)
+
+
+def test_private_names_of_scikit_learn_stand_in_one_file():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.ImportFrom) and node.module):
+                continue
+            root, *rest = node.module.split(".")
+            names = [*rest, *(alias.name for alias in node.names)]
+            if root == "sklearn" and any(name.startswith("_") for name in names):
+                assert path.stem == "_utils"
+
+
+def modules_after(statement):
+    code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert output.stderr == ""
+    return {name.split(".")[0] for name in json.loads(output.stdout)}
+
+
+@pytest.mark.slow
+def test_importing_loads_no_packages_beyond_the_dependencies_own():
+    dependencies = (
+        "import torch, skorch, sklearn.mixture, sklearn.decomposition, sklearn.utils"
+    )
+    extra = modules_after("import sklearn_ae") - modules_after(dependencies)
+    assert extra == {"sklearn_ae"}
+
+
+def test_public_names():
+    for name in sklearn_ae.__all__:
+        assert getattr(sklearn_ae, name) is not None
+    for component in COMPONENTS:
+        module = getattr(sklearn_ae, component)
+        for name in module.__all__:
+            assert getattr(module, name).__module__ == module.__name__
