@@ -1,6 +1,7 @@
 """AutoencoderTransformer: parameters, docs and parts."""
 
 from functools import partial
+from numbers import Real
 
 import numpy as np
 import torch
@@ -279,7 +280,8 @@ class AutoencoderTransformer(BaseAutoencoder):
                 "set output_range to 'auto' or None."
             )
         given = self.output_range
-        if len(given) != 2 or not given[0] < given[1]:
+        numbers = len(given) == 2 and all(isinstance(end, Real) for end in given)
+        if not (numbers and given[0] < given[1]):
             raise ValueError(
                 "The 'output_range' parameter of AutoencoderTransformer must be "
                 "'auto', None or a tuple (low, high) with low < high. "

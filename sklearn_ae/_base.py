@@ -322,7 +322,9 @@ class BaseAutoencoder(
 
     @staticmethod
     def _float32(codes):
-        return np.array(codes, dtype=np.float32)
+        # What overflows is found by the check of the results.
+        with np.errstate(over="ignore"):
+            return np.array(codes, dtype=np.float32)
 
     def sample(self, n_samples=1, *, random_state=None):
         """Generate rows by decoding random codes.

@@ -166,7 +166,10 @@ class Net(NeuralNet):
             groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
             args = ([group for group in groups if group["params"]],)
         self.optimizer_ = self.optimizer(*args, **kwargs)
-        self.peak_rates_ = [group["lr"] for group in self.optimizer_.param_groups]
+        # Groups may have rates of their own; they keep their proportions.
+        self.relative_rates_ = [
+            group["lr"] / self.lr for group in self.optimizer_.param_groups
+        ]
         return self
 
     def get_split_datasets(self, X, y=None, **fit_params):
@@ -183,6 +186,8 @@ class Net(NeuralNet):
     def train(self, rows, epochs, scheduled=True):
         """Train for some epochs more, keeping the optimiser's state.
 
+        The learning rate starts at `lr`, whatever an earlier schedule left.
+
         Returns
         -------
         interrupted : bool
@@ -191,6 +196,8 @@ class Net(NeuralNet):
         n_batches = len(self.get_iterator(rows, training=True))
         self.n_steps_ = epochs * n_batches if scheduled and self.is_scheduled_ else None
         self.step_ = 0
+        if self.is_scheduled_:
+            self._set_rates(1.0)
         self.interrupted_ = False
         self.max_epochs = epochs
         self.partial_fit(rows)
@@ -218,14 +225,15 @@ class Net(NeuralNet):
         """Return the mean loss of a batch in its own units."""
         return self.criterion_(y_pred) * self.module_.natural_scale
 
+    def _set_rates(self, factor):
+        groups = self.optimizer_.param_groups
+        for group, relative in zip(groups, self.relative_rates_, strict=True):
+            group["lr"] = self.lr * relative * factor
+
     def _step_optimizer(self, step_fn):
         if self.n_steps_ is not None:
             # The middle of the step, so that neither the first nor the last is nothing.
-            factor = warm_up_and_cosine((self.step_ + 0.5) / self.n_steps_)
-            for group, peak in zip(
-                self.optimizer_.param_groups, self.peak_rates_, strict=True
-            ):
-                group["lr"] = peak * factor
+            self._set_rates(warm_up_and_cosine((self.step_ + 0.5) / self.n_steps_))
         self.step_ += 1
         super()._step_optimizer(step_fn)
 

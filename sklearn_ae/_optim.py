@@ -19,6 +19,7 @@ class _Flat:
         self.squares = first.new_zeros(size)
         self.step = torch.zeros((), device=first.device)
         self.gradient_views = []
+        self.addresses = []
         start = 0
         for parameter in parameters:
             stop = start + parameter.numel()
@@ -37,6 +38,7 @@ class _Flat:
                 square.copy_(known["exp_avg_sq"])
                 self.step.copy_(known["step"])
             parameter.data = value
+            self.addresses.append(value.data_ptr())
             parameter.grad = gradient
             self.gradient_views.append(gradient)
             state[parameter] = {
@@ -47,7 +49,10 @@ class _Flat:
 
     def is_current(self):
         """Whether the parameters still are views of the buffer."""
-        return self.parameters[0].data_ptr() == self.values.data_ptr()
+        return all(
+            parameter.data_ptr() == address
+            for parameter, address in zip(self.parameters, self.addresses, strict=True)
+        )
 
     def gather_gradients(self):
         """Bring gradients that were replaced, or set to None, back into the buffer."""

@@ -60,7 +60,9 @@ class Start:
 
     @property
     def is_exact(self):
-        """Whether the axes reproduce the rows to float32 rounding."""
+        """Whether there are axes that reproduce the rows to float32 rounding."""
+        if self.components is None:
+            return False
         left = np.mean(self.residual_scale**2)
         return bool(left <= NEGLIGIBLE * self.scale**2)
 
@@ -165,7 +167,9 @@ def fit_start(X, n_components, init, random_state):
         noise_variance = scale**2
     else:
         n_axes = min(n_components, *X.shape)
-        pca = PCA(n_axes, random_state=random_state).fit(centred)
+        # Rows that are all alike have no variance to take shares of.
+        with np.errstate(invalid="ignore"):
+            pca = PCA(n_axes, random_state=random_state).fit(centred)
         variances[:n_axes] = pca.explained_variance_
         variances[variances <= 100 * np.finfo(float).eps * variances.max()] = 0.0
         components = np.zeros((n_components, X.shape[1]))

@@ -100,6 +100,7 @@ def run(estimator, rows, seed, *, max_epochs, scheduled):
         If Ctrl-C came before the first epoch was over; later it is a warning.
     """
     net = estimator.net_
+    net.lr = _defaults.peak_rate(estimator.learning_rate)
     net.batch_size = _defaults.batch_rows(len(rows), estimator.batch_size)
     epochs = _defaults.n_epochs(len(rows), net.batch_size, max_epochs)
     patience = None

@@ -5,6 +5,7 @@ imported here and nowhere else, so that a new release is followed in one place.
 """
 
 from contextlib import contextmanager
+from threading import RLock
 
 import numpy as np
 import torch
@@ -28,6 +29,11 @@ __all__ = [
     "seeded",
     "unchanged_on_error",
 ]
+
+
+# torch's CPU generator belongs to the whole process: two threads that seed it at once
+# would draw from each other's stream.
+_GENERATOR_LOCK = RLock()
 
 
 def resolve(value, registry):
@@ -83,13 +89,19 @@ def choose_device(device):
 
 @contextmanager
 def seeded(seed, device):
-    """Seed torch's generators inside the block and give them back as they were."""
+    """Seed torch's generators inside the block and give them back as they were.
+
+    Other threads that want the same wait until the block is over.
+    """
     if device.type == "cpu":
         devices = []
     else:
         devices = [0 if device.index is None else device.index]
     device_type = "cuda" if device.type == "cpu" else device.type
-    with torch.random.fork_rng(devices=devices, device_type=device_type):
+    with (
+        _GENERATOR_LOCK,
+        torch.random.fork_rng(devices=devices, device_type=device_type),
+    ):
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
             with torch.cuda.device(devices[0]):

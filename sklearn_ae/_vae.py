@@ -307,9 +307,11 @@ class VAETransformer(BaseAutoencoder):
             return self._decode(codes, module.decode)
         device = self.net_.device
         generator = torch.Generator(device).manual_seed(int(rng.randint(2**31)))
-        return self._decode(
+        rows = self._decode(
             codes, lambda code: module.draw(code / module.code_scale, generator)
         )
+        # Taking the centre off and adding it again leaves a rounding error.
+        return np.rint(rows, out=rows) if module.cost.is_discrete else rows
 
     def score_samples(self, X, *, n_draws=100):
         """Return the log-likelihood of each row, estimated by importance sampling.

@@ -13,7 +13,9 @@ def _as_floating(X):
         return X.astype(np.float32 if exact else np.float64)
     if X.dtype == np.float16:
         return X.astype(np.float32)
-    return X.astype(np.float64) if X.dtype.itemsize > 8 else X
+    if X.dtype.itemsize > 8:
+        return X.astype(np.float64)
+    return X.astype(X.dtype.newbyteorder("="), copy=False)
 
 
 def check_rows(estimator, X, *, reset):

@@ -6,6 +6,7 @@ Built likelihoods share one interface:
 - ``link``: how a decoder's output means a centred reconstruction;
 - ``nll(x, parameter)``: negative log-likelihood of each row in nats, in X's units;
 - ``sample(parameter, generator)``: centred draws of x;
+- ``is_discrete``: whether draws are whole numbers once the centre is added;
 - ``noise_variance``: that of its normal noise before training, or None.
 """
 
@@ -58,6 +59,7 @@ class _BuiltGaussian(nn.Module):
     """
 
     rate = 5.0
+    is_discrete = False
     #: False leaves the noise where training started, at probabilistic PCA's.
     networks_on = True
 
@@ -137,6 +139,7 @@ class Gaussian(_Likelihood):
 
 class _BuiltBernoulli(nn.Module):
     noise_variance = None
+    is_discrete = True
 
     def __init__(self, center):
         super().__init__()
