@@ -2,7 +2,7 @@
 
 Compares PCA with both autoencoders in front of a classifier, searches the number of
 components, denoises, draws new digits and writes one picture of all that. Nothing is
-downloaded; it takes about a minute on a CPU.
+downloaded; it takes one to two minutes on a CPU.
 
     python examples/quickstart.py --output quickstart.png
 """

@@ -172,13 +172,13 @@ class AutoencoderTransformer(BaseAutoencoder):
     >>> from sklearn.datasets import make_swiss_roll
     >>> from sklearn_ae import AutoencoderTransformer
     >>> X, _ = make_swiss_roll(400, random_state=0)
-    >>> ae = AutoencoderTransformer(n_components=2, max_epochs=60, random_state=0)
+    >>> ae = AutoencoderTransformer(n_components=2, max_epochs=20, random_state=0)
     >>> codes = ae.fit_transform(X)
     >>> codes.shape
     (400, 2)
     >>> ae.inverse_transform(codes).shape
     (400, 3)
-    >>> bool(ae.gain_over_pca_ > 0.3)
+    >>> bool(ae.gain_over_pca_ > 0.2)
     True
     """
 

@@ -277,7 +277,7 @@ def test_divergence_in_a_warm_start_restores_the_weights(make, rng):
     X = rng.normal(size=(200, 10))
     model = make(optimizer=torch.optim.SGD, warm_start=True, **FREE).fit(X)
     state, codes = weights(model), model.transform(X)
-    model.net_.peak_rates_ = [1e30] * len(model.net_.peak_rates_)
+    model.set_params(learning_rate=1e30)
     with pytest.raises(FloatingPointError):
         model.set_params(max_epochs=20).fit(X)
     assert torch.equal(weights(model), state)
