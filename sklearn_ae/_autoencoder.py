@@ -335,7 +335,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         scores : ndarray of shape (n_samples,), float32
-            Minus the squared error summed over features, in X's squared units.
+            Minus the squared error summed over features, in X's squared units; minus
+            infinity where that is beyond float32.
 
         Raises
         ------
@@ -343,7 +344,8 @@ class AutoencoderTransformer(BaseAutoencoder):
             If the estimator is not fitted.
         """
         errors = self._checked_squares(X)[:, 0]
-        return (-errors * np.float64(self._unit) ** 2).astype(np.float32)
+        with np.errstate(over="ignore"):
+            return (-errors * np.float64(self._unit) ** 2).astype(np.float32)
 
     def score(self, X, y=None):
         """Return the share of variance that reconstructions explain.

@@ -51,11 +51,15 @@ def test_further_checks(make, check):
 
 @pytest.mark.slow
 def test_all_checks_with_the_array_api_switched_on():
-    """Several checks run only then; none may fail, and none be skipped."""
+    """Several checks run only then; none may fail, and none be skipped.
+
+    All checks of the small configurations, and those of the array API of the defaults.
+    """
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *(Path(__file__).with_name("test_common.py"), "-k", "array_api"),
+            *(Path(__file__).with_name("test_common.py"), "-n", "0"),
+            *("-k", "max_epochs or array_api"),
         ],
         env={**os.environ, "SCIPY_ARRAY_API": "1"},
         capture_output=True,
