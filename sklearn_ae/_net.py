@@ -14,7 +14,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sklearn_ae._optim import FlatAdamW
-from sklearn_ae._step import Steps, scaled_loss
+from sklearn_ae._recording import scaled_loss
+from sklearn_ae._step import Steps
 
 # Rows that are evaluated at a time in validation.
 VALIDATION_BATCH = 4096

@@ -22,12 +22,10 @@ class _Flat:
         first = self.parameters[0]
         size = sum(parameter.numel() for parameter in self.parameters)
         buffers = [first.new_zeros(size) for _ in range(4)]
-        values, self.gradients, averages, squares = buffers
+        self.gradients = buffers[1]
         self.steps = torch.zeros(len(groups), device=first.device)
         steps = [
-            step
-            for group, step in zip(groups, self.steps, strict=True)
-            for _ in group
+            step for group, step in zip(groups, self.steps, strict=True) for _ in group
         ]
         self.gradient_views = []
         self.addresses = []
