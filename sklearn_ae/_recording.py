@@ -158,6 +158,8 @@ def record_step(plain, x):
             for name, buffer in module.named_buffers():
                 buffer.copy_(buffers[name])
 
+    # It may move parameters and gradients to where they stay.
+    plain.zero_grad()
     for parameter in trainable(module).values():
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
