@@ -65,7 +65,10 @@ class _BuiltSquaredError(_BuiltLoss):
         self.unit = unit
 
     def forward(self, x, parameter):
-        return ((x - self.link.mean(parameter)) / self.unit).square().sum(1)
+        # One operation each way; divided before, so that nothing overflows.
+        return functional.mse_loss(
+            self.link.mean(parameter) / self.unit, x / self.unit, reduction="none"
+        ).sum(1)
 
 
 class _BuiltAbsoluteError(_BuiltLoss):
