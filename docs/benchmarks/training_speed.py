@@ -113,7 +113,7 @@ def mlp_regressor(X, hidden, k, batch_size, epochs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         MLPRegressor(
-            (*hidden, k, *reversed(hidden)),
+            hidden_layer_sizes=(*hidden, k, *reversed(hidden)),
             batch_size=batch_size,
             max_iter=epochs,
             tol=0,
