@@ -178,8 +178,10 @@ class Net(NeuralNet):
             args = ([group for group in groups if group["params"]],)
         self.optimizer_ = self.optimizer(*args, **kwargs)
         # An optimizer that calls its closure several times wants skorch's own loop.
-        closure = inspect.signature(self.optimizer_.step).parameters["closure"]
-        self.needs_closure_ = closure.default is not None
+        closure = inspect.signature(self.optimizer_.step).parameters.get("closure")
+        self.needs_closure_ = (
+            closure is not None and closure.default is inspect.Parameter.empty
+        )
         # Groups may have rates of their own; they keep their proportions.
         self.relative_rates_ = [
             group["lr"] / self.lr for group in self.optimizer_.param_groups
@@ -217,8 +219,11 @@ class Net(NeuralNet):
         self.steps_ = Steps(
             self.module_, self.criterion_, self._zero_grad, epochs * n_batches
         )
-        self.partial_fit(rows)
-        del self.steps_
+        try:
+            self.partial_fit(rows)
+        finally:
+            # It holds the buffers of a whole step, which no pickle should have.
+            del self.steps_
         for epoch in self.history:
             epoch.pop("batches", None)
         return self.interrupted_
@@ -285,7 +290,7 @@ class Net(NeuralNet):
     def _evaluate_on(self, batches):
         """Return the sums of the loss terms."""
         self._set_training(False)
-        with torch.inference_mode():
+        with torch.no_grad():
             parts = [self.infer(x) for x, _ in batches]
         return {name: sum(part[name].sum() for part in parts) for name in parts[0]}
 

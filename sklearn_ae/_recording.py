@@ -105,12 +105,21 @@ def trainable(module):
 
 
 def python_state(module):
-    """Return what a module's computation may depend on besides its tensors' values."""
-    plain = (bool, int, float, str, tuple, type(None))
-    return [
-        [(name, value) for name, value in vars(m).items() if isinstance(value, plain)]
+    """Return what a module may depend on besides parameters and buffers."""
+    attributes = [
+        [(name, _fingerprint(value)) for name, value in vars(m).items()]
         for m in module.modules()
-    ] + [list(trainable(module))]
+    ]
+    return attributes, list(trainable(module))
+
+
+def _fingerprint(value):
+    """Return what shows that an attribute was changed; None where nothing can."""
+    if isinstance(value, torch.Tensor):
+        return id(value), None if value.is_inference() else value._version
+    if isinstance(value, tuple | list):
+        return [_fingerprint(item) for item in value]
+    return value if isinstance(value, bool | int | float | str) else None
 
 
 def _has_hooks(module):
@@ -148,15 +157,16 @@ def record_step(plain, x):
     module = plain.module
     if _has_hooks(module):
         return None
-    buffers = {name: b.clone() for name, b in module.named_buffers()}
+    tensors = [*module.parameters(), *module.buffers()]
+    before = [tensor.detach().clone() for tensor in tensors]
     random_state = torch.get_rng_state()
     state, generators = python_state(module), _generators()
 
     def restore():
         torch.set_rng_state(random_state)
         with torch.no_grad():
-            for name, buffer in module.named_buffers():
-                buffer.copy_(buffers[name])
+            for tensor, value in zip(tensors, before, strict=True):
+                tensor.copy_(value)
 
     # It may move parameters and gradients to where they stay.
     plain.zero_grad()

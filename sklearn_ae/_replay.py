@@ -37,6 +37,8 @@ class Recorder:
     def run(self, graph, targets):
         """Run the graph; have its gradients written into `targets`, return the rest."""
         needed = _needed(graph)
+        # What is changed in place must be nobody else's memory.
+        self.skips_identities = not any(_is_mutable(node) for node in graph.nodes)
         for node in graph.nodes:
             if node.op == "placeholder":
                 self.values[node] = next(self.inputs)
@@ -56,7 +58,7 @@ class Recorder:
         args = map_arg(node.args, self.values.get)
         kwargs = map_arg(node.kwargs, self.values.get)
         changes = any(source in self.changing for source in node.all_input_nodes)
-        if _is_identity(function, args):
+        if self.skips_identities and not kwargs and _is_identity(function, args):
             value = args[0]
         else:
             args = _with_tensors_for_numbers(function, args)
@@ -64,10 +66,9 @@ class Recorder:
         self.values[node] = value
         if not is_needed:
             return
-        schema = getattr(function, "_schema", None)
-        if schema is not None and schema.is_mutable:
+        if _is_mutable(node):
             self._note(node, function, args, kwargs)
-        elif schema is None or _shares_memory(value, (args, kwargs)):
+        elif not hasattr(function, "_schema") or _shares_memory(value, (args, kwargs)):
             # A view of what is there already, or an item of a tuple.
             if changes:
                 self.changing.add(node)
@@ -119,13 +120,17 @@ def _needed(graph):
     """Return the nodes whose values reach the results, or change what is given."""
     needed = set()
     for node in reversed(graph.nodes):
-        schema = getattr(node.target, "_schema", None)
-        is_mutable = schema is not None and schema.is_mutable
-        if node.op == "output" or is_mutable or any(u in needed for u in node.users):
-            is_filled = schema is not None and _name(node.target) in _FILLED
-            if not is_filled:
-                needed.add(node)
+        is_read = node.op == "output" or any(user in needed for user in node.users)
+        is_filled = hasattr(node.target, "_schema") and _name(node.target) in _FILLED
+        if (is_read or _is_mutable(node)) and not is_filled:
+            needed.add(node)
     return needed
+
+
+def _is_mutable(node):
+    """Whether a node changes one of its arguments in place."""
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable
 
 
 def _name(function):

@@ -129,6 +129,36 @@ class Counting(Terms):
         return super().forward(x * self.count)
 
 
+class Remembering(Terms):
+    """Changes a tensor that is no buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = torch.zeros(())
+
+    def forward(self, x):
+        self.seen = self.seen + 1
+        return super().forward(x * self.seen)
+
+
+class ChangingWeights(Terms):
+    """Shrinks its weights whenever it is called."""
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.layer.weight.mul_(0.5)
+        return super().forward(x)
+
+
+class InPlace(Terms):
+    """Changes a copy of its weights in place."""
+
+    def forward(self, x):
+        weight = self.layer.weight * 1.0
+        weight += 1.0
+        return {"reconstruction": (x - x @ weight).square().sum(1)}
+
+
 class PythonRandom(Terms):
     def forward(self, x):
         return super().forward(x * random.random())
@@ -158,7 +188,9 @@ def batch(seed=0, n_rows=6):
     return torch.randn(n_rows, 4, generator=torch.Generator().manual_seed(seed)) + 0.1
 
 
-@pytest.mark.parametrize("cls", [Branching, Counting, PythonRandom, NumpyRandom])
+@pytest.mark.parametrize(
+    "cls", [Branching, Counting, Remembering, PythonRandom, NumpyRandom]
+)
 def test_what_a_replay_would_miss_is_not_recorded(cls):
     assert record_step(plain_step(cls()), batch()) is None
 
@@ -184,6 +216,14 @@ def test_recording_changes_nothing():
     assert torch.equal(torch.get_rng_state(), state)
     for name, value in module.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("cls", [ChangingWeights, InPlace])
+def test_recording_leaves_weights_alone(cls):
+    module = cls()
+    before = module.layer.weight.detach().clone()
+    record_step(plain_step(module), batch())
+    assert torch.equal(module.layer.weight, before)
 
 
 def test_other_batches_and_weights_are_followed():

@@ -14,9 +14,11 @@ class Terms(nn.Module):
         torch.manual_seed(0)
         self.layer = nn.Linear(3, 3)
         self.factor = 1.0
+        self.offset = torch.zeros(3)
+        self.factors = (torch.ones(3), 1.0)
 
     def forward(self, x):
-        y = self.factor * self.layer(x)
+        y = self.factor * self.factors[0] * self.layer(x) + self.offset
         return {"reconstruction": (x - y).square().sum(1), "size": y.abs().sum(1)}
 
 
@@ -92,6 +94,18 @@ def change_attribute(module):
     module.factor = 2.0
 
 
+def replace_tensor(module):
+    module.offset = torch.ones(3)
+
+
+def change_tensor(module):
+    module.offset += 1.0
+
+
+def change_tuple(module):
+    module.factors = (torch.full((3,), 2.0), 1.0)
+
+
 def freeze(module):
     module.layer.bias.requires_grad_(False)
     module.layer.bias.grad = None
@@ -106,7 +120,18 @@ def drop_gradients(module):
     module.zero_grad(set_to_none=True)
 
 
-@pytest.mark.parametrize("change", [change_attribute, freeze, move, drop_gradients])
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_attribute,
+        replace_tensor,
+        change_tensor,
+        change_tuple,
+        freeze,
+        move,
+        drop_gradients,
+    ],
+)
 def test_a_changed_module_is_recorded_anew(change):
     module, steps = make_steps()
     steps(batch())
