@@ -1,0 +1,193 @@
+"""Held-out error of both estimators at their defaults, against PCA's.
+
+Every fit has the defaults, `n_components` and `random_state` apart. A fifth of the rows
+is held out. AutoencoderTransformer is compared by the mean squared error of the
+held-out rows over that of PCA with as many components from the same training rows;
+VAETransformer by the held-out log-likelihood minus probabilistic PCA's, in nats per
+feature. Both errors have a floor of 1e-10 of the variance, below which float32 decides.
+
+    python docs/benchmarks/versus_pca.py [--group report] [--seeds 5] [--data FOLDER]
+        [--images] [--only NAME] [--estimator both] [--out results.jsonl]
+    python docs/benchmarks/versus_pca.py --table results.jsonl
+"""
+
+import argparse
+import json
+import platform
+import time
+from collections import defaultdict
+
+import datasets
+import numpy as np
+import sklearn
+import skorch
+import torch
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+from sklearn_ae import AutoencoderTransformer, VAETransformer
+
+FLOOR = 1e-10
+
+
+def squared_error(model, X):
+    return float(np.mean((X - model.inverse_transform(model.transform(X))) ** 2))
+
+
+def compare_autoencoder(pca, train, test, seed, **params):
+    k = pca.n_components_
+    begin = time.perf_counter()
+    model = AutoencoderTransformer(k, random_state=seed, **params).fit(train)
+    seconds = time.perf_counter() - begin
+    floor = FLOOR * train.var(axis=0).mean()
+    ratio = (squared_error(model, test) + floor) / (squared_error(pca, test) + floor)
+    return {
+        "estimator": "AutoencoderTransformer",
+        "ratio": ratio,
+        "seconds": seconds,
+        "kept_pca": model.gain_over_pca_ == 0,
+        "epochs": model.n_iter_,
+    }
+
+
+def compare_vae(pca, train, test, seed, **params):
+    k = pca.n_components_
+    begin = time.perf_counter()
+    model = VAETransformer(k, random_state=seed, **params).fit(train)
+    seconds = time.perf_counter() - begin
+    return {
+        "estimator": "VAETransformer",
+        "nats": (model.score(test) - float(pca.score(test))) / train.shape[1],
+        "seconds": seconds,
+        "kept_pca": model.gain_over_pca_ == 0,
+        "epochs": model.n_iter_,
+    }
+
+
+COMPARISONS = {"ae": [compare_autoencoder], "vae": [compare_vae]}
+COMPARISONS["both"] = COMPARISONS["ae"] + COMPARISONS["vae"]
+
+
+def has_density(pca, train):
+    """Whether probabilistic PCA has noise, so that its density is one."""
+    return pca.noise_variance_ > FLOOR * train.var(axis=0).sum()
+
+
+def run(tables, seeds, comparisons, out):
+    for table in tables:
+        for seed in seeds:
+            X = table.draw(np.random.RandomState(seed))
+            train, test = train_test_split(X, test_size=0.2, random_state=seed)
+            for k in table.sizes:
+                pca = PCA(k, random_state=seed).fit(train)
+                for compare in comparisons:
+                    if compare is compare_vae and not has_density(pca, train):
+                        continue
+                    row = {
+                        "table": table.name,
+                        "non_linear": table.non_linear,
+                        "rows": len(train),
+                        "features": X.shape[1],
+                        "k": k,
+                        "seed": seed,
+                        **compare(pca, train, test, seed),
+                    }
+                    print(json.dumps(row), file=out, flush=True)
+
+
+def grouped(rows, estimator):
+    groups = defaultdict(list)
+    for row in rows:
+        if row["estimator"] == estimator:
+            groups[row["table"], row["rows"], row["features"], row["k"]].append(row)
+    return groups
+
+
+def column(rows, name):
+    return np.array([row[name] for row in rows])
+
+
+def print_table(rows, estimator, measure, digits):
+    groups = grouped(rows, estimator)
+    n_seeds = max(map(len, groups.values()), default=0)
+    print(f"\n## {estimator}\n")
+    seeds = " | ".join(f"seed {i}" for i in range(n_seeds))
+    print(f"| data | rows x features | k | {seeds} | PCA kept | seconds |")
+    print("|---|---|---|" + "---|" * n_seeds + "---|---|")
+    for (name, n_rows, n_features, k), group in groups.items():
+        values = [f"{value:.{digits}f}" for value in column(group, measure)]
+        values += [""] * (n_seeds - len(values))
+        kept = column(group, "kept_pca").sum()
+        print(
+            f"| {name} | {n_rows} x {n_features} | {k} | {' | '.join(values)} "
+            f"| {kept} of {len(group)} | {column(group, 'seconds').mean():.1f} |"
+        )
+
+
+def print_summary(rows):
+    ours = [row for row in rows if row["estimator"] == "AutoencoderTransformer"]
+    if ours:
+        ratios = column(ours, "ratio")
+        means = [
+            np.log(column(group, "ratio")).mean()
+            for group in grouped(rows, "AutoencoderTransformer").values()
+        ]
+        print(
+            f"\nAutoencoderTransformer, {len(ours)} fits: geometric mean of the ratio "
+            f"{np.exp(np.mean(means)):.3f}; above 1.001 in {(ratios > 1.001).sum()}, "
+            f"above 1.02 in {(ratios > 1.02).sum()}; largest {ratios.max():.4f}; "
+            f"PCA kept in {column(ours, 'kept_pca').sum()}; longest fit "
+            f"{column(ours, 'seconds').max():.1f} s."
+        )
+    ours = [row for row in rows if row["estimator"] == "VAETransformer"]
+    if ours:
+        nats = column(ours, "nats")
+        curved = [row for row in ours if row["non_linear"]]
+        above = (column(curved, "nats") > 0.05).sum() if curved else 0
+        print(
+            f"\nVAETransformer, {len(ours)} fits: mean difference {nats.mean():+.3f} "
+            f"nats per feature; below -0.01 in {(nats < -0.01).sum()}, below -0.05 in "
+            f"{(nats < -0.05).sum()}; lowest {nats.min():+.4f}; above +0.05 in {above} "
+            f"of {len(curved)} on curved tables; longest fit "
+            f"{column(ours, 'seconds').max():.1f} s."
+        )
+
+
+def print_results(path):
+    with open(path) as lines:
+        rows = [json.loads(line) for line in lines]
+    print_table(rows, "AutoencoderTransformer", "ratio", 3)
+    print_table(rows, "VAETransformer", "nats", 3)
+    print_summary(rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--group", choices=["report", "selection"], default="report")
+    parser.add_argument("--estimator", choices=list(COMPARISONS), default="both")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", help="part of a table's name")
+    parser.add_argument("--images", action="store_true", help="the image sets alone")
+    parser.add_argument("--data", help="folder with mnist.npz and fashion_mnist.npz")
+    parser.add_argument("--out", default="versus_pca.jsonl")
+    parser.add_argument("--table", help="print the tables of a file of results")
+    args = parser.parse_args()
+    if args.table is None:
+        torch.set_num_threads(1)
+        datasets.use_images_of(args.data)
+        tables = (
+            datasets.IMAGES if args.images else getattr(datasets, args.group.upper())
+        )
+        tables = [t for t in tables if args.only is None or args.only in t.name]
+        seeds = getattr(datasets, f"{args.group.upper()}_SEEDS")[: args.seeds]
+        with open(args.out, "a") as out:
+            run(tables, seeds, COMPARISONS[args.estimator], out)
+    print(
+        f"Python {platform.python_version()}, torch {torch.__version__}, skorch "
+        f"{skorch.__version__}, scikit-learn {sklearn.__version__}, one thread."
+    )
+    print_results(args.table or args.out)
+
+
+if __name__ == "__main__":
+    main()
