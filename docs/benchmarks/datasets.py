@@ -6,9 +6,9 @@ it is synthetic, and comes with the latent sizes to try: about a tenth and a hal
 useful rank, and the sizes that other work reports.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 from sklearn import datasets as bundled
