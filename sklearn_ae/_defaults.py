@@ -40,10 +40,10 @@ def n_epochs(n_samples, batch_size, max_epochs):
 
 
 def patience(epochs, n_iter_no_change):
-    """Return the epochs to wait; "auto" is a quarter of all, at least five."""
+    """Return the epochs to wait; "auto" is half of all, at least five."""
     if n_iter_no_change != "auto":
         return n_iter_no_change
-    return max(5, epochs // 4)
+    return max(5, epochs // 2)
 
 
 def peak_rate(learning_rate):

@@ -29,6 +29,14 @@ ACTIVATIONS = {
 }
 
 
+def _linear(n_in, n_out):
+    """A layer that keeps the spread of its input, so that depth does not fade it."""
+    layer = nn.Linear(n_in, n_out)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 def _zeroed(layer):
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
@@ -87,7 +95,7 @@ class MLP(BaseEstimator):
     def _stack(self, sizes, zero_output):
         layers = []
         for n_in, n_out in pairwise(sizes[:-1]):
-            layers += [nn.Linear(n_in, n_out), ACTIVATIONS[self.activation]()]
+            layers += [_linear(n_in, n_out), ACTIVATIONS[self.activation]()]
         last = nn.Linear(*sizes[-2:])
         return nn.Sequential(*layers, _zeroed(last) if zero_output else last)
 
