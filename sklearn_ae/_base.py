@@ -215,20 +215,26 @@ class BaseAutoencoder(
             return
         rows = hold_out(rows, net, self.validation_fraction, self._stream)
         self.gain_over_pca_ = float("nan")
-        compare = self.init == "pca" and rows.valid is not None
-        if compare:
-            module.use_networks(False)
-            baseline = net.row_losses(rows.valid)
-        module.use_networks(True)
         seed = self._stream.randint(2**31)
+        module.use_networks(True)
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
-        if compare:
-            losses = net.row_losses(rows.valid)
-            self.gain_over_pca_ = self._gain(baseline, losses)
-            level = DEFAULT_LEVEL if self.guard is True else self.guard
-            if self.guard and not is_better(baseline, losses, level):
-                module.use_networks(False)
-                self.gain_over_pca_ = 0.0
+        if self.init == "pca" and rows.valid is not None:
+            self._compare_with_pca(rows)
+
+    def _compare_with_pca(self, rows):
+        """Note the gain on the held-out rows; keep PCA unless it is significant."""
+        net = self.net_
+        module = net.module_
+        losses, training_losses = map(net.row_losses, (rows.valid, rows))
+        module.use_networks(False)
+        baseline, training_baseline = map(net.row_losses, (rows.valid, rows))
+        worst = (training_baseline - training_losses).min()
+        level = DEFAULT_LEVEL if self.guard is True else self.guard
+        if self.guard and not is_better(baseline - losses, level, worst):
+            self.gain_over_pca_ = 0.0
+            return
+        module.use_networks(True)
+        self.gain_over_pca_ = self._gain(baseline, losses)
 
     def _finish(self, X):
         net = self.net_
