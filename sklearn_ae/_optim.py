@@ -24,6 +24,8 @@ class _Flat:
         buffers = [first.new_zeros(size) for _ in range(4)]
         self.gradients = buffers[1]
         self.steps = torch.zeros(len(groups), device=first.device)
+        # A tensor beside a tensor is faster than a number, which is made one each time.
+        self.one = torch.ones((), device=first.device)
         steps = [
             step for group, step in zip(groups, self.steps, strict=True) for _ in group
         ]
@@ -193,8 +195,10 @@ class FlatAdamW(torch.optim.Optimizer):
         divisor = None
         if max_norm is not None:
             norm = torch.linalg.vector_norm(flat.gradients)
-            divisor = (norm / max_norm).clamp_(min=1.0)
-        flat.steps += 1
+            divisor = torch.maximum(
+                norm if max_norm == 1 else norm / max_norm, flat.one
+            )
+        flat.steps.add_(flat.one)
         for part, group in zip(flat.parts, self.param_groups, strict=True):
             self._update(part, divisor, group)
         return loss

@@ -182,12 +182,12 @@ def _mixed_types(rng):
     return np.c_[numeric, np.eye(4)[kinds]]
 
 
-def _images(name, n_rows):
-    return lambda rng: _image_rows(name, n_rows, rng)
+def _images(name, n_rows, part="X_train"):
+    return lambda rng: _image_rows(name, n_rows, part, rng)
 
 
-def _image_rows(name, n_rows, rng):
-    X = load_images(name, _image_rows.folder)["X_train"] / 255.0
+def _image_rows(name, n_rows, part, rng):
+    X = load_images(name, _image_rows.folder)[part] / 255.0
     return X[rng.permutation(len(X))[:n_rows]]
 
 
@@ -259,7 +259,7 @@ REPORT = [
     Table("mixed types", _mixed_types, (1, 2), True),
 ]
 
-IMAGES = [
+REPORT_IMAGES = [
     Table("MNIST, 10 000", _images("mnist", 12_500), (8, 32), True),
     Table("Fashion-MNIST, 10 000", _images("fashion_mnist", 12_500), (10, 32), True),
     Table("MNIST", _images("mnist", 60_000), (32,), True),
@@ -352,6 +352,12 @@ def _small(n_rows, n_features):
     )
 
 
+def _few_blobs(n_rows, n_features):
+    return lambda rng: bundled.make_blobs(
+        n_rows, n_features, centers=3, cluster_std=3.0, random_state=rng
+    )[0]
+
+
 def _bits(rng):
     kinds = rng.uniform(size=(5, 25)) < 0.5
     flips = rng.uniform(size=(700, 25)) < 0.1
@@ -378,4 +384,16 @@ SELECTION = [
     Table("15 x 6", _small(15, 6), (2,)),
     Table("40 x 200", _small(40, 200), (2,)),
     Table("100 x 10", _small(100, 10), (2,)),
+    Table("small classes", _few_blobs(120, 5), (1, 2)),
+    Table("60 blobs", _few_blobs(60, 8), (2,)),
+    Table("small log-normal", lambda rng: _lognormal(rng)[:150], (1, 3)),
+    Table("small sines", lambda rng: _sine_factors(rng)[:200, :10], (2,)),
+]
+
+# The other file of each image set.
+SELECTION_IMAGES = [
+    Table("MNIST, test file", _images("mnist", 10_000, "X_test"), (16,), True),
+    Table(
+        "Fashion, test file", _images("fashion_mnist", 10_000, "X_test"), (16,), True
+    ),
 ]

@@ -175,11 +175,10 @@ def main():
     if args.table is None:
         torch.set_num_threads(1)
         datasets.use_images_of(args.data)
-        tables = (
-            datasets.IMAGES if args.images else getattr(datasets, args.group.upper())
-        )
+        group = args.group.upper()
+        tables = getattr(datasets, f"{group}_IMAGES" if args.images else group)
         tables = [t for t in tables if args.only is None or args.only in t.name]
-        seeds = getattr(datasets, f"{args.group.upper()}_SEEDS")[: args.seeds]
+        seeds = getattr(datasets, f"{group}_SEEDS")[: args.seeds]
         with open(args.out, "a") as out:
             run(tables, seeds, COMPARISONS[args.estimator], out)
     print(
