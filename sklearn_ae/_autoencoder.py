@@ -76,7 +76,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     guard : bool or float, default=True
         Whether to keep PCA unless the trained network is significantly better on the
         held-out rows. A float in (0, 0.5] is the level of the one-sided test; True is
-        0.023, two standard errors. Has no effect with ``init="random"``.
+        0.01, 2.3 standard errors. Has no effect with ``init="random"``.
     loss : {"squared_error", "absolute_error", "huber", "log_loss", "poisson"} or \
             loss instance, default="squared_error"
         Reconstruction loss of a row, summed over features, in X's own units. "log_loss"

@@ -228,9 +228,9 @@ class BaseAutoencoder(
         losses, training_losses = map(net.row_losses, (rows.valid, rows))
         module.use_networks(False)
         baseline, training_baseline = map(net.row_losses, (rows.valid, rows))
-        worst = (training_baseline - training_losses).min()
+        training_gains = training_baseline - training_losses
         level = DEFAULT_LEVEL if self.guard is True else self.guard
-        if self.guard and not is_better(baseline - losses, level, worst):
+        if self.guard and not is_better(baseline - losses, level, training_gains):
             self.gain_over_pca_ = 0.0
             return
         module.use_networks(True)

@@ -88,7 +88,7 @@ class VAETransformer(BaseAutoencoder):
     guard : bool or float, default=True
         Whether to keep probabilistic PCA unless the trained network has a significantly
         better bound on the held-out rows. A float in (0, 0.5] is the level of the
-        one-sided test; True is 0.023, two standard errors. Has no effect with
+        one-sided test; True is 0.01, 2.3 standard errors. Has no effect with
         ``init="random"``.
     likelihood : {"gaussian", "bernoulli"} or likelihood instance, default="gaussian"
         Distribution of a row around its reconstruction. "bernoulli" needs values in

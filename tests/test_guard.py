@@ -24,7 +24,7 @@ def test_is_a_bool_that_serialises():
 
 @pytest.mark.parametrize("n_rows", [0, 1])
 def test_too_few_rows_are_no_evidence(n_rows):
-    assert is_better(np.full(n_rows, 1e9), 0.5, 1e9) is False
+    assert is_better(np.full(n_rows, 1e9), 0.5, np.ones(9)) is False
 
 
 def test_equal_losses_are_no_evidence():
@@ -45,13 +45,13 @@ def test_a_loss_is_no_evidence():
     assert is_better(-np.ones(9), 0.5) is False
 
 
-def test_the_worst_known_row_counts_once():
+def test_a_wider_spread_of_other_rows_is_a_reason_to_doubt():
     gains = np.random.RandomState(0).normal(1.0, 0.1, size=50)
-    assert is_better(gains, 0.023, worst=-1.0) is True
-    assert is_better(gains, 0.023, worst=-100.0) is False
+    assert is_better(gains, 0.023, 10 * gains) is True
+    assert is_better(gains, 0.023, np.append(gains, -100.0)) is False
 
 
-def test_a_good_worst_row_is_no_further_evidence():
-    gains = np.array([0.1, 0.4, -0.2, 0.3])
-    assert is_better(gains, 0.2) is True
-    assert is_better(gains, 0.2, worst=1e6) is False
+def test_other_rows_are_no_evidence():
+    gains = np.random.RandomState(0).normal(0.0, 1.0, size=50)
+    for others in (np.ones(100), np.array([5.0]), []):
+        assert is_better(gains, 0.023, others) is is_better(gains, 0.023)
