@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_ae.corruptions import CORRUPTIONS, GaussianNoise, MaskingNoise
+from sklearn_ae.corruptions import (
+    CORRUPTIONS,
+    GaussianNoise,
+    MaskingNoise,
+    build_corruption,
+)
 
 CENTER = np.array([1.0, -2.0, 5.0])
 FEATURE_SCALE = np.array([0.5, 1.0, 4.0])
@@ -12,7 +17,9 @@ X = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(1))
 
 
 def corrupt(corruption, x=X, seed=0):
-    built = corruption.build(center=CENTER, feature_scale=FEATURE_SCALE)
+    built = build_corruption(
+        corruption, center=CENTER, feature_scale=FEATURE_SCALE, data_range=(-3.0, 9.0)
+    )
     return built(x, torch.Generator().manual_seed(seed))
 
 
@@ -49,7 +56,7 @@ def test_a_level_of_nothing_changes_nothing(corruption):
 def test_a_range_draws_a_level_for_each_row():
     wide = X.new_zeros(2000, 500)
     built = GaussianNoise((0.1, 0.5)).build(
-        center=np.zeros(500), feature_scale=np.ones(500)
+        center=np.zeros(500), feature_scale=np.ones(500), data_range=(0.0, 1.0)
     )
     levels = built(wide, torch.Generator().manual_seed(0)).std(1).numpy()
     # Uniform in (0.1, 0.5), seen through 500 draws a row.
@@ -58,7 +65,7 @@ def test_a_range_draws_a_level_for_each_row():
     assert abs(levels.mean() - 0.3) < 0.02
 
     rates = MaskingNoise((0.2, 0.8), fill=9.0).build(
-        center=np.zeros(500), feature_scale=np.ones(500)
+        center=np.zeros(500), feature_scale=np.ones(500), data_range=(0.0, 1.0)
     )
     rates = (rates(wide, torch.Generator().manual_seed(0)) == 9).float().mean(1)
     assert 0.1 < rates.min() < 0.25
