@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import sklearn
 import torch
-from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -72,7 +71,7 @@ def make(params, n_components, seed):
     if params is None:
         return PCA(n_components, random_state=seed)
     return AutoencoderTransformer(
-        n_components, device="cpu", random_state=seed, **clone(params, safe=False)
+        n_components, device="cpu", random_state=seed, **params
     )
 
 
