@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
@@ -231,23 +230,6 @@ def test_conv_fits_images(make, rng, image_shape):
     X = images(rng)
     model = make(n_components=4, network=Conv(image_shape, n_channels=4)).fit(X)
     assert model.inverse_transform(model.transform(X)).shape == X.shape
-
-
-def test_images_in_a_search(make, rng):
-    """Flat rows with a picture's shape: the size of the code can be searched."""
-    X = images(rng)
-    model = make(n_components=4, network=Conv((1, 8, 8), n_channels=4), max_epochs=1)
-    grid = {"n_components": [2, 4], "network__n_channels": [4, 8]}
-    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X)
-    assert search.transform(X).shape == (64, search.best_params_["n_components"])
-
-
-def test_image_arrays_are_told_to_be_flattened(make, rng):
-    X = images(rng).reshape(64, 1, 8, 8)
-    with pytest.raises(
-        ValueError, match=r"X has 4 dimensions, .*X.reshape.*image_shape"
-    ):
-        make(network="conv").fit(X)
 
 
 def bars(rng, n_rows=300, side=8):
