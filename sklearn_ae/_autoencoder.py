@@ -10,42 +10,28 @@ from sklearn.base import clone
 from sklearn_ae._base import BaseAutoencoder
 from sklearn_ae._links import ClippedLink
 from sklearn_ae._modules import Autoencoder
+from sklearn_ae._parts import PART_CONSTRAINTS, Parts
 from sklearn_ae._start import pca_frame
 from sklearn_ae._utils import HasMethods, StrOptions, resolve
-from sklearn_ae.corruptions import CORRUPTIONS
 from sklearn_ae.losses import LOSSES
-from sklearn_ae.networks import NETWORKS
-from sklearn_ae.penalties import PENALTIES
 from sklearn_ae.priors import CODE_DENSITIES
 
 # Codes that are kept for the density that `sample` draws from.
 MOST_KEPT_CODES = 10_000
 
 
-def _build(start, network, loss, corruption, penalty, link):
+def _build(start, parts, loss, link):
     n_components, n_features = len(start.variances), len(start.mean)
     cost = loss.build(center=start.mean, unit=start.residual_rms, link=link)
-    frame = pca_frame(
+    frame = pca_frame(start, **parts.frame_options())
+    built = parts.build(
         start,
-        pooled_input=getattr(network, "pooled_input", False),
-        corrupted=corruption is not None,
-    )
-    encoder, decoder = network.build(
-        n_features,
-        n_components,
+        frame,
         encoder_outputs=n_components,
         decoder_outputs=n_features,
-        zero_output=start.components is not None,
+        natural_scale=cost.natural_scale,
     )
-    if corruption is not None:
-        corruption = corruption.build(
-            center=start.mean, feature_scale=start.feature_scale
-        )
-    if penalty is not None:
-        penalty = penalty.build(
-            code_scale=frame.code_scale, natural_scale=cost.natural_scale
-        )
-    return Autoencoder(encoder, decoder, frame, cost, corruption, penalty)
+    return Autoencoder(frame=frame, cost=cost, **built)
 
 
 def _is_bounded(X):
@@ -86,10 +72,12 @@ class AutoencoderTransformer(BaseAutoencoder):
         three losses. "auto" takes each feature's training range where the data are
         evidently bounded: both the smallest and the largest value of X make up at least
         a thousandth of its entries, as in pixels. None never clips.
-    corruption : {"gaussian", "masking"}, corruption instance or None, default=None
+    corruption : {"gaussian", "masking", "salt_and_pepper", "swap", "patches"}, \
+            corruption instance, callable, list of these or None, default=None
         Noise put on the network's input in training, for denoising; the loss is taken
         against the clean rows.
-    penalty : {"l1"}, penalty instance or None, default=None
+    penalty : {"l1", "kl_sparsity", "contractive", "decorrelation"}, penalty \
+            instance, list of these or None, default=None
         What is added to the loss for each code.
     latent_density : {"gaussian_mixture"} or density, default="gaussian_mixture"
         The density that `sample` draws codes from, fitted to the training codes when
@@ -184,11 +172,9 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
-        "network": [StrOptions(set(NETWORKS)), HasMethods("build")],
+        **PART_CONSTRAINTS,
         "loss": [StrOptions(set(LOSSES)), HasMethods("build")],
         "output_range": [StrOptions({"auto"}), tuple, None],
-        "corruption": [StrOptions(set(CORRUPTIONS)), HasMethods("build"), None],
-        "penalty": [StrOptions(set(PENALTIES)), HasMethods("build"), None],
         "latent_density": [
             StrOptions(set(CODE_DENSITIES)),
             HasMethods(["fit", "sample"]),
@@ -254,10 +240,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         return partial(
             _build,
             start,
-            resolve(self.network, NETWORKS),
+            Parts(self, (np.nanmin(X), np.nanmax(X))),
             loss,
-            resolve(self.corruption, CORRUPTIONS),
-            resolve(self.penalty, PENALTIES),
             self._clipping_link(loss, start.mean, X),
         )
 
@@ -376,6 +360,32 @@ class AutoencoderTransformer(BaseAutoencoder):
         if distance == 0:
             return 1.0 if error == 0 else 0.0
         return float(1 - error / distance)
+
+    def denoise(self, X):
+        """Encode rows and decode them again.
+
+        Equals ``inverse_transform(transform(X))``. It takes noise away where the
+        estimator was fitted with a `corruption` that resembles it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Noisy rows.
+
+        Returns
+        -------
+        X_clean : ndarray of shape (n_samples, n_features)
+            Mean reconstructions in the units, and the floating dtype, of the training
+            rows.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has another number of features, or values that are not finite.
+        """
+        return self.inverse_transform(self.transform(X))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -100,9 +100,10 @@ class _TwoPaths(nn.Module):
     def _corrupted(self, x, generator):
         return x if self.corruption is None else self.corruption(x, generator)
 
-    def _with_penalty(self, terms, code):
+    def _with_penalty(self, terms, code, encode, x, generator):
+        """Add the penalty of codes that `encode` made from rows `x`."""
         if self.penalty is not None:
-            terms["penalty"] = self.penalty(code)
+            terms["penalty"] = self.penalty(code, encode, x, generator)
         return terms
 
 
@@ -126,9 +127,11 @@ class Autoencoder(_TwoPaths):
         return self._code(x) * self.code_scale
 
     def forward(self, x):
-        code = self._code(self._corrupted(x, self._generator(x)))
+        generator = self._generator(x)
+        seen = self._corrupted(x, generator)
+        code = self._code(seen)
         terms = {"reconstruction": self.cost(x, self.parameter(code))}
-        return self._with_penalty(terms, code)
+        return self._with_penalty(terms, code, self._code, seen, generator)
 
 
 class VariationalAutoencoder(_TwoPaths):
@@ -144,7 +147,18 @@ class VariationalAutoencoder(_TwoPaths):
         As for the base class; the encoder gives means, then log variances.
     """
 
-    def __init__(self, encoder, decoder, frame, cost, corruption, penalty, prior, beta):
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        frame,
+        cost,
+        corruption=None,
+        penalty=None,
+        *,
+        prior,
+        beta,
+    ):
         super().__init__(encoder, decoder, frame, cost, corruption, penalty)
         self.prior = prior
         self.beta = beta
@@ -167,9 +181,12 @@ class VariationalAutoencoder(_TwoPaths):
             mean = mean + x @ self.encode_weight
         return mean, log_variance
 
+    def _mean(self, x):
+        return self.posterior(x)[0]
+
     def encode(self, x):
         """Return posterior means in PCA's units."""
-        return self.posterior(x)[0] * self.code_scale
+        return self._mean(x) * self.code_scale
 
     def reparameterised(self, mean, log_variance, generator):
         """Draw one code a row: the mean plus standard deviations of normal noise."""
@@ -178,13 +195,14 @@ class VariationalAutoencoder(_TwoPaths):
 
     def forward(self, x):
         generator = self._generator(x)
-        mean, log_variance = self.posterior(self._corrupted(x, generator))
+        seen = self._corrupted(x, generator)
+        mean, log_variance = self.posterior(seen)
         code = self.reparameterised(mean, log_variance, generator)
         terms = {
             "reconstruction": self.cost.nll(x, self.parameter(code)),
             "kl": self.beta * self.prior.kl(mean, log_variance),
         }
-        return self._with_penalty(terms, mean)
+        return self._with_penalty(terms, mean, self._mean, seen, generator)
 
     def log_likelihood(self, x, noise):
         """Return the importance-sampled log-likelihood of each row, in nats.

@@ -9,13 +9,11 @@ import torch
 
 from sklearn_ae._base import BaseAutoencoder
 from sklearn_ae._modules import VariationalAutoencoder
+from sklearn_ae._parts import PART_CONSTRAINTS, Parts
 from sklearn_ae._start import NOISE_FLOOR, ppca_frame
 from sklearn_ae._utils import HasMethods, Interval, StrOptions, resolve
 from sklearn_ae._validation import check_count
-from sklearn_ae.corruptions import CORRUPTIONS
 from sklearn_ae.likelihoods import LIKELIHOODS
-from sklearn_ae.networks import NETWORKS
-from sklearn_ae.penalties import PENALTIES
 from sklearn_ae.priors import PRIORS
 
 # Seeds the draws of importance sampling, so that scores are deterministic.
@@ -24,7 +22,7 @@ SCORE_SEED = 0
 SCORE_BUDGET = 2**22
 
 
-def _build(start, network, likelihood, prior, beta, corruption, penalty):
+def _build(start, parts, likelihood, prior, beta):
     n_components, n_features = len(start.variances), len(start.mean)
     cost = likelihood.build(
         center=start.mean,
@@ -33,33 +31,16 @@ def _build(start, network, likelihood, prior, beta, corruption, penalty):
     )
     if cost.noise_variance is not None:
         start = replace(start, noise_variance=cost.noise_variance)
-    frame = ppca_frame(
+    frame = ppca_frame(start, **parts.frame_options())
+    built = parts.build(
         start,
-        pooled_input=getattr(network, "pooled_input", False),
-        corrupted=corruption is not None,
-    )
-    encoder, decoder = network.build(
-        n_features,
-        n_components,
+        frame,
         encoder_outputs=2 * n_components,
         decoder_outputs=n_features,
-        zero_output=start.components is not None,
+        natural_scale=1.0,
     )
-    if corruption is not None:
-        corruption = corruption.build(
-            center=start.mean, feature_scale=start.feature_scale
-        )
-    if penalty is not None:
-        penalty = penalty.build(code_scale=frame.code_scale, natural_scale=1.0)
     return VariationalAutoencoder(
-        encoder,
-        decoder,
-        frame,
-        cost,
-        corruption,
-        penalty,
-        prior=prior.build(n_components),
-        beta=beta,
+        frame=frame, cost=cost, prior=prior.build(n_components), beta=beta, **built
     )
 
 
@@ -97,10 +78,12 @@ class VAETransformer(BaseAutoencoder):
         Distribution of the codes.
     beta : float, default=1.0
         Weight of the Kullback-Leibler divergence; 1.0 gives the evidence lower bound.
-    corruption : {"gaussian", "masking"}, corruption instance or None, default=None
+    corruption : {"gaussian", "masking", "salt_and_pepper", "swap", "patches"}, \
+            corruption instance, callable, list of these or None, default=None
         Noise put on the network's input in training, for denoising; the likelihood is
         that of the clean rows.
-    penalty : {"l1"}, penalty instance or None, default=None
+    penalty : {"l1", "kl_sparsity", "contractive", "decorrelation"}, penalty \
+            instance, list of these or None, default=None
         What is added to the loss for each row's posterior mean.
     optimizer : "adamw" or class, default="adamw"
         A `torch.optim.Optimizer` class, or a callable that makes one.
@@ -191,12 +174,10 @@ class VAETransformer(BaseAutoencoder):
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
-        "network": [StrOptions(set(NETWORKS)), HasMethods("build")],
+        **PART_CONSTRAINTS,
         "likelihood": [StrOptions(set(LIKELIHOODS)), HasMethods("build")],
         "prior": [StrOptions(set(PRIORS)), HasMethods("build")],
         "beta": [Interval(Real, 0, None, closed="left")],
-        "corruption": [StrOptions(set(CORRUPTIONS)), HasMethods("build"), None],
-        "penalty": [StrOptions(set(PENALTIES)), HasMethods("build"), None],
     }
 
     def __init__(
@@ -257,12 +238,10 @@ class VAETransformer(BaseAutoencoder):
         return partial(
             _build,
             start,
-            resolve(self.network, NETWORKS),
+            Parts(self, (np.nanmin(X), np.nanmax(X))),
             resolve(self.likelihood, LIKELIHOODS),
             resolve(self.prior, PRIORS),
             float(self.beta),
-            resolve(self.corruption, CORRUPTIONS),
-            resolve(self.penalty, PENALTIES),
         )
 
     def _gain(self, baseline, losses):

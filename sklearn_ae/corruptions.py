@@ -3,31 +3,36 @@
 A corruption is a small estimator without torch state; ``build`` gives a module whose
 ``forward(x, generator)`` returns a corrupted copy of centred rows. The loss is always
 taken against the clean rows.
+
+Corruptions in a list are put on one after another. A callable ``(x, generator) -> x``
+is one too: it gets rows in X's units and the source of its random draws, where None
+means torch's own.
 """
 
-from numbers import Real
+from numbers import Integral, Real
 
 import torch
 from sklearn.base import BaseEstimator
-from torch import nn
 
+from sklearn_ae._images import checked_image_shape
+from sklearn_ae._noise import (
+    AddedNoise,
+    Called,
+    Chain,
+    Masked,
+    MaskedPatches,
+    Swapped,
+    TwoValues,
+)
 from sklearn_ae._utils import Interval, StrOptions, check_parameters
 
-__all__ = ["GaussianNoise", "MaskingNoise"]
-
-
-class _Level(nn.Module):
-    """A fixed level, or one drawn for each row between a lowest and a highest."""
-
-    def __init__(self, level):
-        super().__init__()
-        self.low, self.high = level if isinstance(level, tuple) else (level, level)
-
-    def forward(self, x, generator):
-        if self.low == self.high:
-            return self.low
-        uniform = torch.rand(len(x), 1, generator=generator, device=x.device)
-        return self.low + (self.high - self.low) * uniform
+__all__ = [
+    "GaussianNoise",
+    "MaskingNoise",
+    "PatchMasking",
+    "SaltAndPepper",
+    "SwapNoise",
+]
 
 
 def _check_range(component, name, largest):
@@ -41,17 +46,8 @@ def _check_range(component, name, largest):
         )
 
 
-class _BuiltGaussianNoise(nn.Module):
-    def __init__(self, scale, feature_scale):
-        super().__init__()
-        self.level = _Level(scale)
-        self.register_buffer(
-            "feature_scale", torch.as_tensor(feature_scale, dtype=torch.float32)
-        )
-
-    def forward(self, x, generator):
-        noise = torch.randn(x.shape, generator=generator, device=x.device)
-        return x + self.level(x, generator) * self.feature_scale * noise
+def _centred_fill(fill, center):
+    return [0.0] if fill == "mean" else fill - center
 
 
 class GaussianNoise(BaseEstimator):
@@ -87,23 +83,12 @@ class GaussianNoise(BaseEstimator):
         self.scale = scale
         self.relative = relative
 
-    def build(self, *, center, feature_scale):
+    def build(self, *, center, feature_scale, data_range):
         """Return the module that corrupts rows centred by `center`."""
         check_parameters(self)
         _check_range(self, "scale", float("inf"))
         factor = feature_scale if self.relative else [1.0]
-        return _BuiltGaussianNoise(self.scale, factor)
-
-
-class _BuiltMaskingNoise(nn.Module):
-    def __init__(self, rate, fill):
-        super().__init__()
-        self.level = _Level(rate)
-        self.register_buffer("fill", torch.as_tensor(fill, dtype=torch.float32))
-
-    def forward(self, x, generator):
-        uniform = torch.rand(x.shape, generator=generator, device=x.device)
-        return torch.where(uniform < self.level(x, generator), self.fill, x)
+        return AddedNoise(self.scale, factor)
 
 
 class MaskingNoise(BaseEstimator):
@@ -138,12 +123,182 @@ class MaskingNoise(BaseEstimator):
         self.rate = rate
         self.fill = fill
 
-    def build(self, *, center, feature_scale):
+    def build(self, *, center, feature_scale, data_range):
         """Return the module that corrupts rows centred by `center`."""
         check_parameters(self)
         _check_range(self, "rate", 1.0)
-        fill = [0.0] if self.fill == "mean" else self.fill - center
-        return _BuiltMaskingNoise(self.rate, fill)
+        return Masked(self.rate, _centred_fill(self.fill, center))
 
 
-CORRUPTIONS = {"gaussian": GaussianNoise, "masking": MaskingNoise}
+class SaltAndPepper(BaseEstimator):
+    """Replace a share of the values by the lowest or the highest, either as likely.
+
+    Parameters
+    ----------
+    rate : float or tuple of (float, float), default=0.1
+        Probability with which a value is replaced. A range (low, high) draws one for
+        each row.
+    low, high : float or "auto", default="auto"
+        What replaces it, in X's units; "auto" is the lowest or the highest value of all
+        training rows and features.
+
+    References
+    ----------
+    .. [1] Vincent, P. et al. (2010). Stacked denoising autoencoders. Journal of Machine
+       Learning Research 11, 3371-3408.
+
+    Examples
+    --------
+    >>> from sklearn_ae import AutoencoderTransformer
+    >>> from sklearn_ae.corruptions import SaltAndPepper
+    >>> AutoencoderTransformer(corruption=SaltAndPepper(rate=0.2))
+    AutoencoderTransformer(corruption=SaltAndPepper(rate=0.2))
+    """
+
+    _parameter_constraints: dict = {
+        "rate": [Interval(Real, 0, 1, closed="both"), tuple],
+        "low": [StrOptions({"auto"}), Interval(Real, None, None, closed="neither")],
+        "high": [StrOptions({"auto"}), Interval(Real, None, None, closed="neither")],
+    }
+
+    def __init__(self, rate=0.1, low="auto", high="auto"):
+        self.rate = rate
+        self.low = low
+        self.high = high
+
+    def build(self, *, center, feature_scale, data_range):
+        """Return the module that corrupts rows centred by `center`."""
+        check_parameters(self)
+        _check_range(self, "rate", 1.0)
+        low, high = (
+            end if given == "auto" else given
+            for given, end in zip((self.low, self.high), data_range, strict=True)
+        )
+        return TwoValues(self.rate, low - center, high - center)
+
+
+class SwapNoise(BaseEstimator):
+    """Replace a share of the values by the same feature's in other rows of the batch.
+
+    Values stay plausible, each for its column, which suits tables.
+
+    Parameters
+    ----------
+    rate : float or tuple of (float, float), default=0.15
+        Probability with which a value is replaced. A range (low, high) draws one for
+        each row.
+
+    Examples
+    --------
+    >>> from sklearn_ae import AutoencoderTransformer
+    >>> AutoencoderTransformer(corruption="swap")
+    AutoencoderTransformer(corruption='swap')
+    """
+
+    _parameter_constraints: dict = {
+        "rate": [Interval(Real, 0, 1, closed="both"), tuple]
+    }
+
+    def __init__(self, rate=0.15):
+        self.rate = rate
+
+    def build(self, *, center, feature_scale, data_range):
+        """Return the module that corrupts rows centred by `center`."""
+        check_parameters(self)
+        _check_range(self, "rate", 1.0)
+        return Swapped(self.rate)
+
+
+class PatchMasking(BaseEstimator):
+    """Replace a share of the square patches of each image, in all its channels.
+
+    Parameters
+    ----------
+    image_shape : tuple of (int, int, int) or "auto", default="auto"
+        Channels, height and width of the image in a row, in that order. "auto" takes a
+        row whose length is a perfect square for a square image of one channel.
+    patch_size : int, default=4
+        Height and width of a patch, in pixels. Patches lie side by side from the upper
+        left corner; those at the other edges may be smaller.
+    rate : float or tuple of (float, float), default=0.3
+        Probability with which a patch is replaced. A range (low, high) draws one for
+        each row.
+    fill : float or "mean", default=0.0
+        What replaces its values, in X's units; "mean" is the feature's mean.
+
+    References
+    ----------
+    .. [1] He, K. et al. (2022). Masked autoencoders are scalable vision learners. IEEE
+       Conference on Computer Vision and Pattern Recognition, 15979-15988.
+
+    Examples
+    --------
+    >>> from sklearn_ae import AutoencoderTransformer
+    >>> from sklearn_ae.corruptions import PatchMasking
+    >>> AutoencoderTransformer(corruption=PatchMasking((3, 32, 32), patch_size=8))
+    AutoencoderTransformer(corruption=PatchMasking(image_shape=(3, 32, 32),
+                                                   patch_size=8))
+    """
+
+    _parameter_constraints: dict = {
+        "image_shape": [StrOptions({"auto"}), tuple, list],
+        "patch_size": [Interval(Integral, 1, None, closed="left")],
+        "rate": [Interval(Real, 0, 1, closed="both"), tuple],
+        "fill": [StrOptions({"mean"}), Interval(Real, None, None, closed="neither")],
+    }
+
+    def __init__(self, image_shape="auto", patch_size=4, rate=0.3, fill=0.0):
+        self.image_shape = image_shape
+        self.patch_size = patch_size
+        self.rate = rate
+        self.fill = fill
+
+    def build(self, *, center, feature_scale, data_range):
+        """Return the module that corrupts rows centred by `center`."""
+        check_parameters(self)
+        _check_range(self, "rate", 1.0)
+        shape = checked_image_shape(self.image_shape, len(center), "PatchMasking")
+        channels, height, width = shape
+        down = torch.arange(height) // self.patch_size
+        across = torch.arange(width) // self.patch_size
+        patches = down[:, None] * (int(across[-1]) + 1) + across
+        patches = patches.expand(channels, -1, -1).flatten()
+        fill = _centred_fill(self.fill, center)
+        return MaskedPatches(self.rate, fill, patches)
+
+
+CORRUPTIONS = {
+    "gaussian": GaussianNoise,
+    "masking": MaskingNoise,
+    "salt_and_pepper": SaltAndPepper,
+    "swap": SwapNoise,
+    "patches": PatchMasking,
+}
+
+
+def build_corruption(given, **data):
+    """Return the module for a `corruption` parameter.
+
+    Parameters
+    ----------
+    given : str, corruption, callable or list of these
+        What the user gave.
+    **data
+        What ``build`` gets: `center` and `feature_scale`, arrays of shape
+        (n_features,), and `data_range`, the lowest and the highest value of the
+        training rows.
+    """
+    if isinstance(given, list) and given:
+        return Chain([build_corruption(part, **data) for part in given])
+    if isinstance(given, str) and given in CORRUPTIONS:
+        given = CORRUPTIONS[given]()
+    if not isinstance(given, type):
+        if hasattr(given, "build"):
+            return given.build(**data)
+        if callable(given):
+            return Called(given, data["center"])
+    raise TypeError(
+        f"The 'corruption' parameter must be one of {sorted(CORRUPTIONS)}, an "
+        "instance, a callable (x, generator) -> x, a list of these or None. "
+        f"Got {given!r} instead."
+    )

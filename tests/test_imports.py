@@ -22,11 +22,20 @@ COMPONENTS = {
 # Modules of this package that each module may import.
 OWN = {
     "__init__": {"_autoencoder", "_vae", *COMPONENTS},
-    "_autoencoder": {"_base", "_links", "_modules", "_start", "_utils", *COMPONENTS},
+    "_autoencoder": {
+        "_base",
+        "_links",
+        "_modules",
+        "_parts",
+        "_start",
+        "_utils",
+        *COMPONENTS,
+    },
     "_vae": {
         "_base",
         "_links",
         "_modules",
+        "_parts",
         "_start",
         "_utils",
         "_validation",
@@ -48,7 +57,16 @@ OWN = {
     "_step": {"_recording"},
     "_utils": set(),
     "_validation": set(),
+    "_parts": {"_utils", "corruptions", "networks", "penalties"},
+    "_conv": {"_images", "_layers", "_utils"},
+    "_custom": {"_layers", "_utils"},
+    "_images": set(),
+    "_layers": set(),
+    "_mlp": {"_layers", "_utils"},
+    "_noise": set(),
     **{component: {"_links", "_utils"} for component in COMPONENTS},
+    "corruptions": {"_images", "_noise", "_utils"},
+    "networks": {"_conv", "_custom", "_mlp"},
 }
 # Other people's packages that each module may import.
 OTHERS = {
@@ -71,7 +89,15 @@ OTHERS = {
     "_step": set(),
     "_utils": {"numpy", "sklearn", "torch"},
     "_validation": {"numpy", "sklearn"},
+    "_parts": set(),
+    "_conv": {"sklearn", "torch"},
+    "_custom": {"sklearn", "torch"},
+    "_images": set(),
+    "_layers": {"torch"},
+    "_mlp": {"sklearn", "torch"},
+    "_noise": {"torch"},
     **{component: {"numpy", "sklearn", "torch"} for component in COMPONENTS},
+    "networks": set(),
 }
 
 
@@ -161,4 +187,5 @@ def test_public_names():
     for component in COMPONENTS:
         module = getattr(sklearn_ae, component)
         for name in module.__all__:
-            assert getattr(module, name).__module__ == module.__name__
+            home = getattr(module, name).__module__.removeprefix("sklearn_ae.")
+            assert home == component or home in OWN[component]

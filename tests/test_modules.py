@@ -108,7 +108,7 @@ def test_a_decoder_corrects_in_units_of_the_residual(start, x):
 def test_terms_are_rows(start, x):
     parts = {
         "corruption": GaussianNoise().build(
-            center=start.mean, feature_scale=np.ones(4)
+            center=start.mean, feature_scale=np.ones(4), data_range=(0.0, 1.0)
         ),
         "penalty": L1().build(code_scale=np.ones(1), natural_scale=1.0),
     }

@@ -9,10 +9,10 @@ from torch import nn
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer, _recording, _step
 from sklearn_ae._recording import PlainStep, record_step, trainable
-from sklearn_ae.corruptions import GaussianNoise, MaskingNoise
+from sklearn_ae.corruptions import GaussianNoise, MaskingNoise, PatchMasking
 from sklearn_ae.likelihoods import Gaussian
 from sklearn_ae.networks import MLP, Conv, Custom
-from sklearn_ae.penalties import L1
+from sklearn_ae.penalties import L1, Contractive
 
 AE, VAE = AutoencoderTransformer, VAETransformer
 
@@ -36,6 +36,17 @@ def with_convolution(n_in, n_out):
         nn.Flatten(),
         nn.Linear(4 * n_in, n_out),
     )
+
+
+def as_image(n_in, n_out):
+    return nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2), nn.Flatten(), nn.Linear(8, n_out)
+    )
+
+
+def halved(x, generator):
+    """Halve about half of the values, with torch's own draws."""
+    return torch.where(torch.rand(x.shape, generator=generator) < 0.5, 0.5 * x, x)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +89,14 @@ def fitted(estimator, X, monkeypatch, fewest_steps):
         AE(output_range=(0, 1)),
         AE(corruption=GaussianNoise(scale=(0.0, 0.5))),
         AE(corruption=MaskingNoise(rate=(0.1, 0.5))),
+        AE(corruption=["salt_and_pepper", "swap", PatchMasking(patch_size=2)]),
+        AE(corruption=halved),
         AE(penalty=L1(0.1)),
+        AE(penalty=["kl_sparsity", "contractive", "decorrelation"]),
+        AE(penalty=Contractive(n_projections=2), corruption="swap"),
+        AE(network=MLP((8, 8), layer_norm=True, residual=True, dropout=0.2)),
+        AE(network=MLP((8,), tied=True)),
+        AE(network=Custom(as_image, nn.Linear, input_shape=(1, 4, 4))),
         AE(optimizer=torch.optim.SGD),
         AE(optimizer=torch.optim.RMSprop),
         VAE(),
@@ -88,6 +106,7 @@ def fitted(estimator, X, monkeypatch, fewest_steps):
         VAE(likelihood="bernoulli"),
         VAE(network=Conv(image_shape=(1, 4, 4)), corruption="masking"),
         VAE(network=Custom(with_norm_and_dropout, with_norm_and_dropout)),
+        VAE(network=MLP((8,), tied=True), penalty="contractive"),
     ],
 )
 def test_a_recorded_run_is_the_plain_run(estimator, X, monkeypatch):
