@@ -40,10 +40,13 @@ def n_epochs(n_samples, batch_size, max_epochs):
 
 
 def patience(epochs, n_iter_no_change):
-    """Return the epochs to wait; "auto" is half of all, at least five."""
+    """Return the epochs to wait; "auto" is two thirds of all, at least five.
+
+    Networks that first lose to PCA may beat it late, when the learning rate has fallen.
+    """
     if n_iter_no_change != "auto":
         return n_iter_no_change
-    return max(5, epochs // 2)
+    return max(5, 2 * epochs // 3)
 
 
 def peak_rate(learning_rate):

@@ -12,9 +12,9 @@ def is_better(gains, level, other_gains=()):
     """Whether gains over a baseline are significantly above zero on average.
 
     A one-sided paired t-test. Fewer than two rows are no evidence. Where tails are
-    heavy, the few rows that decide the mean are likely to be missing among those held
-    out, and with them the spread that should make one doubt; so the spread is that of
-    other rows, where it is larger there.
+    heavy, the few bad rows that decide the mean are likely to be missing among those
+    held out, and with them the spread that should make one doubt; so the spread is that
+    of other rows' shortfalls where it is larger.
 
     Parameters
     ----------
@@ -23,11 +23,20 @@ def is_better(gains, level, other_gains=()):
     level : float
         Significance level, in (0, 0.5].
     other_gains : array-like of shape (n_other_rows,), default=()
-        Those of the training rows. Their mean is no evidence, their spread is.
+        Those of the training rows. How much they gain is no evidence, how far some
+        fall short is.
     """
     n_rows = len(gains)
     if n_rows < 2:
         return False
-    spreads = [np.std(g, ddof=1) for g in (gains, other_gains) if len(g) > 1]
+    spread = max(np.std(gains, ddof=1), _downside_deviation(other_gains))
     critical = stdtrit(n_rows - 1, 1 - level)
-    return bool(np.mean(gains) > critical * max(spreads) / np.sqrt(n_rows))
+    return bool(np.mean(gains) > critical * spread / np.sqrt(n_rows))
+
+
+def _downside_deviation(gains):
+    """Return the standard deviation as told by the values below the mean alone."""
+    if len(gains) < 2:
+        return 0.0
+    shortfalls = np.minimum(gains - np.mean(gains), 0.0)
+    return np.sqrt(2 * np.mean(shortfalls**2))

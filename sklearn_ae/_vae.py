@@ -104,7 +104,7 @@ class VAETransformer(BaseAutoencoder):
         rows where that is more, and at most 4000 rows. None holds out none, which needs
         ``early_stopping=False, guard=False``.
     n_iter_no_change : "auto" or int, default="auto"
-        Epochs without improvement before training stops. "auto" is half of the
+        Epochs without improvement before training stops. "auto" is two thirds of the
         epochs.
     callbacks : list of skorch callbacks or None, default=None
         Callbacks of the training; they are copied in ``fit``.

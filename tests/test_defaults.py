@@ -53,7 +53,7 @@ def test_epochs_make_1500_steps_or_meet_a_bound(n_samples):
 
 
 def test_patience():
-    assert _defaults.patience(100, "auto") == 50
+    assert _defaults.patience(100, "auto") == 66
     assert _defaults.patience(1, "auto") == 5
     assert _defaults.patience(100, 3) == 3
 

@@ -1,6 +1,6 @@
 """Held-out error of both estimators at their defaults, against PCA's.
 
-Every fit has the defaults, `n_components` and `random_state` apart. A fifth of the rows
+Every fit has the defaults, `n_components` and `random_state` apart. A third of the rows
 is held out. AutoencoderTransformer is compared by the mean squared error of the
 held-out rows over that of PCA with as many components from the same training rows;
 VAETransformer by the held-out log-likelihood minus probabilistic PCA's, in nats per
@@ -77,7 +77,7 @@ def run(tables, seeds, comparisons, out):
     for table in tables:
         for seed in seeds:
             X = table.draw(np.random.RandomState(seed))
-            train, test = train_test_split(X, test_size=0.2, random_state=seed)
+            train, test = train_test_split(X, test_size=1 / 3, random_state=seed)
             for k in table.sizes:
                 pca = PCA(k, random_state=seed).fit(train)
                 for compare in comparisons:
