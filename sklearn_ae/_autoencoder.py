@@ -93,7 +93,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     batch_size : "auto" or int, default="auto"
         Rows of a step. "auto" is a 32nd of the rows, within [16, 256].
     max_epochs : "auto" or int, default="auto"
-        Most passes over the rows. "auto" is as many as make 1500 steps, within
+        Most passes over the rows. "auto" is as many as make 2000 steps, within
         [20, 300].
     early_stopping : bool, default=True
         Whether to stop when the loss on held-out rows no longer falls.

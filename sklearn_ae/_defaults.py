@@ -3,7 +3,7 @@
 import math
 
 # Steps of a whole fit, within a range of epochs.
-STEPS = 1500
+STEPS = 2000
 FEWEST_EPOCHS, MOST_EPOCHS = 20, 300
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
 LEARNING_RATE = 3e-3
@@ -32,7 +32,7 @@ def batch_rows(n_samples, batch_size):
 
 
 def n_epochs(n_samples, batch_size, max_epochs):
-    """Return the number of epochs; "auto" is 1500 steps within [20, 300] epochs."""
+    """Return the number of epochs; "auto" is 2000 steps within [20, 300] epochs."""
     if max_epochs != "auto":
         return max_epochs
     steps_per_epoch = math.ceil(n_samples / batch_size)

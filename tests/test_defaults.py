@@ -42,13 +42,13 @@ def test_batch_rows(n_samples):
 
 
 @pytest.mark.parametrize("n_samples", SIZES)
-def test_epochs_make_1500_steps_or_meet_a_bound(n_samples):
+def test_epochs_make_2000_steps_or_meet_a_bound(n_samples):
     batch_size = _defaults.batch_rows(n_samples, "auto")
     epochs = _defaults.n_epochs(n_samples, batch_size, "auto")
     assert 20 <= epochs <= 300
     if 20 < epochs < 300:
         per_epoch = math.ceil(n_samples / batch_size)
-        assert (epochs - 1) * per_epoch < 1500 <= epochs * per_epoch
+        assert (epochs - 1) * per_epoch < 2000 <= epochs * per_epoch
     assert _defaults.n_epochs(n_samples, batch_size, 3) == 3
 
 
