@@ -15,11 +15,18 @@ from numbers import Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_non_negative
 from torch import nn
 from torch.nn import functional
 
-from sklearn_ae._links import IdentityLink, LogitLink, LogLink, check_unit_interval
+from sklearn_ae._links import (
+    IdentityLink,
+    LogitLink,
+    LogLink,
+    bit_terms,
+    check_not_negative,
+    check_unit_interval,
+    count_terms,
+)
 from sklearn_ae._utils import Interval, StrOptions, check_parameters
 
 __all__ = ["AbsoluteError", "Huber", "LogLoss", "Poisson", "SquaredError"]
@@ -214,7 +221,7 @@ class Poisson(_Loss):
 
     def check_data(self, X, owner):
         """Raise ValueError if X is outside the domain."""
-        check_non_negative(X, f"loss='poisson' of {owner}")
+        check_not_negative(X, f"loss='poisson' of {owner}")
 
     def build(self, *, center, unit, link=None):
         """Return the module; see the base class."""
