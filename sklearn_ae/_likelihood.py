@@ -1,4 +1,4 @@
-"""The base classes of likelihoods: parameters on one side, torch modules on the other."""
+"""Base classes of likelihoods: parameters on one side, torch modules on the other."""
 
 from abc import ABCMeta, abstractmethod
 

@@ -52,9 +52,11 @@ class _TwoPaths(nn.Module):
         self.penalty = penalty
         # A decoder corrects a reconstruction by shares of what PCA leaves; a logit or
         # a logarithm by whole units.
-        output_branch_scale = frame.output_branch_scale
-        if not cost.link.in_data_units:
-            output_branch_scale = [1.0] * len(output_branch_scale)
+        output_branch_scale = torch.where(
+            torch.as_tensor(cost.link.in_data_units),
+            torch.as_tensor(frame.output_branch_scale, dtype=torch.float32),
+            1.0,
+        )
         arrays = {
             "encode_weight": frame.encode_weight,
             "decode_weight": frame.decode_weight,

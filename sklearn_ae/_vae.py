@@ -250,15 +250,20 @@ class VAETransformer(BaseAutoencoder):
         self.random_state = random_state
         self.verbose = verbose
 
+    def _likelihood(self):
+        likelihood = resolve(self.likelihood, LIKELIHOODS)
+        names = getattr(self, "feature_names_in_", None)
+        return likelihood.on_features(self.n_features_in_, names)
+
     def _check_data(self, X):
-        resolve(self.likelihood, LIKELIHOODS).check_data(X, type(self).__name__)
+        self._likelihood().check_data(X, type(self).__name__)
 
     def _module_factory(self, start, X):
         return partial(
             _build,
             start,
             resolve(self.network, NETWORKS),
-            resolve(self.likelihood, LIKELIHOODS),
+            self._likelihood(),
             resolve(self.prior, PRIORS),
             float(self.beta),
             resolve(self.corruption, CORRUPTIONS),
@@ -311,7 +316,7 @@ class VAETransformer(BaseAutoencoder):
             codes, lambda code: module.draw(code / module.code_scale, generator)
         )
         # Taking the centre off and adding it again leaves a rounding error.
-        return np.rint(rows, out=rows) if module.cost.is_discrete else rows
+        return np.rint(rows, out=rows, where=module.cost.is_discrete)
 
     def score_samples(self, X, *, n_draws=100):
         """Return the log-likelihood of each row, estimated by importance sampling.

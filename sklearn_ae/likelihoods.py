@@ -40,7 +40,7 @@ class _Columns(nn.Module):
 
     def __init__(self, groups):
         super().__init__()
-        self.n_groups = len(groups)
+        self.sizes = [len(group) for group in groups]
         for number, group in enumerate(groups):
             self.register_buffer(f"group_{number}", torch.as_tensor(group))
         order = np.argsort(np.concatenate(groups))
@@ -49,38 +49,27 @@ class _Columns(nn.Module):
     def split(self, rows):
         return [
             rows.index_select(1, getattr(self, f"group_{number}"))
-            for number in range(self.n_groups)
+            for number in range(len(self.sizes))
         ]
 
     def join(self, parts):
         return torch.cat(parts, dim=1).index_select(1, self.order)
 
+    def each(self, values):
+        """Return an array with the value of each column's group."""
+        return np.repeat(values, self.sizes)[self.order.numpy()]
+
 
 class _MixedLink(nn.Module):
     """The links of the parts, side by side."""
 
-    def __init__(self, columns, links, groups):
+    def __init__(self, columns, links):
         super().__init__()
         self.columns = columns
         self.links = nn.ModuleList(links)
-        order = np.argsort(np.concatenate(groups))
-
-        def each(name):
-            values = [
-                np.broadcast_to(getattr(link, name), len(group))
-                for link, group in zip(links, groups, strict=True)
-            ]
-            return np.concatenate(values)[order]
-
-        self.in_data_units = each("in_data_units")
+        self.in_data_units = columns.each([link.in_data_units for link in links])
         self.bounds = tuple(
-            np.concatenate(
-                [
-                    np.broadcast_to(link.bounds[end], len(group))
-                    for link, group in zip(links, groups, strict=True)
-                ]
-            )[order]
-            for end in (0, 1)
+            columns.each([link.bounds[end] for link in links]) for end in (0, 1)
         )
 
     def _each(self, method, rows):
@@ -102,13 +91,8 @@ class _BuiltMixed(BuiltLikelihood):
         super().__init__()
         self.parts = nn.ModuleList(parts)
         self.columns = _Columns(groups)
-        self.link = _MixedLink(self.columns, [part.link for part in parts], groups)
-        self.is_discrete = np.concatenate(
-            [
-                np.broadcast_to(part.is_discrete, len(group))
-                for part, group in zip(parts, groups, strict=True)
-            ]
-        )[np.argsort(np.concatenate(groups))]
+        self.link = _MixedLink(self.columns, [part.link for part in parts])
+        self.is_discrete = self.columns.each([part.is_discrete for part in parts])
 
     def drawn(self, x, generator):
         pairs = zip(self.parts, self.columns.split(x), strict=True)
@@ -116,7 +100,10 @@ class _BuiltMixed(BuiltLikelihood):
 
     def terms(self, x, parameter):
         triples = zip(
-            self.parts, self.columns.split(x), self.columns.split(parameter), strict=True
+            self.parts,
+            self.columns.split(x),
+            self.columns.split(parameter),
+            strict=True,
         )
         return self.columns.join([part.terms(*pair) for part, *pair in triples])
 
@@ -155,11 +142,6 @@ class Mixed(Likelihood):
     def __init__(self, parts, remainder="gaussian"):
         self.parts = parts
         self.remainder = remainder
-
-    @property
-    def positive_only(self):
-        """Whether all columns that are named refuse negative data."""
-        return False
 
     def _indices(self, columns, n_features, names):
         """Return the column numbers that a specification means."""

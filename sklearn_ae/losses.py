@@ -4,8 +4,9 @@ A loss is a small estimator without torch state; ``build`` gives the module that
 computes it. Built losses share one interface:
 
 - ``link``: how a decoder's output means a reconstruction;
-- ``forward(x, parameter)``: loss of each row, summed over its features and divided by
-  ``natural_scale``, so that data of any units train alike;
+- ``forward(x, parameter, observed=None)``: loss of each row, summed over its features
+  (those observed, where some are missing) and divided by ``natural_scale``, so that
+  data of any units train alike;
 - ``natural_scale``: what to multiply by to have the loss in its own units.
 """
 
@@ -65,49 +66,58 @@ class _BuiltLoss(nn.Module):
         self.link = link
         self.natural_scale = float(natural_scale)
 
+    def terms(self, x, parameter):
+        """Return the loss of each value, over `natural_scale`."""
+        raise NotImplementedError
 
-class _BuiltSquaredError(_BuiltLoss):
-    def __init__(self, link, unit):
-        super().__init__(link, unit**2)
+    def forward(self, x, parameter, observed=None):
+        terms = self.terms(x, parameter)
+        if observed is not None:
+            terms = torch.where(observed, terms, 0.0)
+        return terms.sum(1)
+
+
+class _BuiltError(_BuiltLoss):
+    """A loss of the errors, which are counted in typical ones."""
+
+    def __init__(self, link, unit, natural_scale):
+        super().__init__(link, natural_scale)
         self.unit = unit
 
-    def forward(self, x, parameter):
-        return ((x - self.link.mean(parameter)) / self.unit).square().sum(1)
+    def error(self, x, parameter):
+        return (x - self.link.mean(parameter)) / self.unit
 
 
-class _BuiltAbsoluteError(_BuiltLoss):
-    def __init__(self, link, unit):
-        super().__init__(link, unit)
-        self.unit = unit
-
-    def forward(self, x, parameter):
-        return ((x - self.link.mean(parameter)) / self.unit).abs().sum(1)
+class _BuiltSquaredError(_BuiltError):
+    def terms(self, x, parameter):
+        return self.error(x, parameter).square()
 
 
-class _BuiltHuber(_BuiltLoss):
+class _BuiltAbsoluteError(_BuiltError):
+    def terms(self, x, parameter):
+        return self.error(x, parameter).abs()
+
+
+class _BuiltHuber(_BuiltError):
     def __init__(self, link, unit, delta):
-        super().__init__(link, unit**2)
-        self.unit = unit
+        super().__init__(link, unit, unit**2)
         self.delta = delta / unit
 
-    def forward(self, x, parameter):
-        error = (x - self.link.mean(parameter)) / self.unit
+    def terms(self, x, parameter):
+        error = self.error(x, parameter)
         return functional.huber_loss(
             error, torch.zeros_like(error), reduction="none", delta=self.delta
-        ).sum(1)
+        )
 
 
 class _BuiltLogLoss(_BuiltLoss):
-    def forward(self, x, parameter):
-        return functional.binary_cross_entropy_with_logits(
-            parameter, self.link.target(x), reduction="none"
-        ).sum(1)
+    def terms(self, x, parameter):
+        return bit_terms(self.link.target(x), parameter)
 
 
 class _BuiltPoisson(_BuiltLoss):
-    def forward(self, x, parameter):
-        parameter = parameter.clamp(max=self.link.largest)
-        return (parameter.exp() - self.link.target(x) * parameter).sum(1)
+    def terms(self, x, parameter):
+        return count_terms(self.link.target(x), parameter.clamp(max=self.link.largest))
 
 
 class SquaredError(_Loss):
@@ -125,7 +135,7 @@ class SquaredError(_Loss):
 
     def build(self, *, center, unit, link=None):
         """Return the module; see the base class."""
-        return _BuiltSquaredError(link or IdentityLink(), unit)
+        return _BuiltSquaredError(link or IdentityLink(), unit, unit**2)
 
 
 class AbsoluteError(_Loss):
@@ -142,7 +152,7 @@ class AbsoluteError(_Loss):
 
     def build(self, *, center, unit, link=None):
         """Return the module; see the base class."""
-        return _BuiltAbsoluteError(link or IdentityLink(), unit)
+        return _BuiltAbsoluteError(link or IdentityLink(), unit, unit)
 
 
 class Huber(_Loss):
