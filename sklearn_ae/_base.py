@@ -90,6 +90,16 @@ class BaseAutoencoder(
     def _after_training(self, X):
         """Learn what needs the trained net; nothing by default."""
 
+    def _train_again(self, rows):
+        """Better what training gave, by the held-out rows; nothing by default."""
+
+    def _choose_prior(self, rows):
+        """Choose what codes come from; `rows` is None if there are none held out."""
+
+    def _training_callbacks(self):
+        """Return the callbacks that an estimator's own options need."""
+        return []
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
         """Fit the model to X.
@@ -171,6 +181,7 @@ class BaseAutoencoder(
                 rows = all_rows(rows, self.net_)
                 run(self, rows, seed, max_epochs=1, scheduled=False)
             self.gain_over_pca_ = float("nan")
+            self._choose_prior(None)
             self._finish(X)
         return self
 
@@ -212,6 +223,7 @@ class BaseAutoencoder(
             # PCA reproduces every row: nothing is left to learn.
             module.use_networks(False)
             self.gain_over_pca_ = 0.0
+            self._choose_prior(None)
             return
         rows = hold_out(rows, net, self.validation_fraction, self._stream)
         self.gain_over_pca_ = float("nan")
@@ -223,12 +235,20 @@ class BaseAutoencoder(
         seed = self._stream.randint(2**31)
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
         if compare:
+            self._train_again(rows)
             losses = net.row_losses(rows.valid)
             self.gain_over_pca_ = self._gain(baseline, losses)
-            level = DEFAULT_LEVEL if self.guard is True else self.guard
-            if self.guard and not is_better(baseline, losses, level):
-                module.use_networks(False)
+            if not self._is_accepted(baseline, losses):
+                net.module_.use_networks(False)
                 self.gain_over_pca_ = 0.0
+        self._choose_prior(rows if rows.valid is not None else None)
+
+    def _is_accepted(self, baseline, losses):
+        """Whether the guard lets losses take a baseline's place."""
+        if not self.guard:
+            return True
+        level = DEFAULT_LEVEL if self.guard is True else self.guard
+        return is_better(baseline, losses, level)
 
     def _finish(self, X):
         net = self.net_
@@ -356,6 +376,9 @@ class BaseAutoencoder(
     def _checked_draws(self, n_samples, random_state):
         check_is_fitted(self)
         check_count(n_samples, "n_samples", "sample")
+        return self._rng(random_state)
+
+    def _rng(self, random_state):
         return self._stream if random_state is None else random_stream(random_state)
 
     def __sklearn_tags__(self):

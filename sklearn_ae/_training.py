@@ -64,6 +64,7 @@ def make_net(estimator, factory, device):
         "weight_decay": estimator.weight_decay,
         "callbacks": [
             ("keep_best", KeepBest(patience=None, grace=0)),
+            *estimator._training_callbacks(),
             *(_copied(callback) for callback in estimator.callbacks or []),
         ],
         "device": str(device),
@@ -107,7 +108,8 @@ def run(estimator, rows, seed, *, max_epochs, scheduled):
     if estimator.early_stopping:
         patience = _defaults.patience(epochs, estimator.n_iter_no_change)
     dict(net.callbacks_)["keep_best"].set_params(
-        patience=patience, grace=round(WARM_UP * epochs)
+        patience=patience,
+        grace=round(max(WARM_UP, getattr(estimator, "kl_warmup", 0.0)) * epochs),
     )
     with seeded(seed, torch.device(net.device)):
         interrupted = net.train(rows, epochs, scheduled)
