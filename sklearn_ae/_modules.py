@@ -83,7 +83,9 @@ class TwoPaths(nn.Module):
             linear = code @ self.decode_weight
         parameter = self.cost.link.link(linear)
         if self.networks_on:
-            parameter = parameter + self.output_branch_scale * self.decoder(code)
+            parameter = torch.addcmul(
+                parameter, self.output_branch_scale, self.decoder(code)
+            )
         return parameter
 
     def decode(self, code):

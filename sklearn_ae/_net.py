@@ -14,9 +14,13 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sklearn_ae._optim import FlatAdamW
+from sklearn_ae._recording import scaled_loss
+from sklearn_ae._step import Steps
 
 # Rows that are evaluated at a time in validation.
 VALIDATION_BATCH = 4096
+# Values of the shuffled batches that are gathered at a time.
+GATHERED_VALUES = 2**19
 # Share of the steps over which the learning rate rises to its peak.
 WARM_UP = 0.15
 
@@ -71,14 +75,19 @@ class Batches:
         return len(self.edges) - 1
 
     def __iter__(self):
-        order = None
-        if self.shuffle:
-            order = torch.randperm(len(self.data)).to(self.data.device)
-        for start, stop in pairwise(self.edges):
-            if order is None:
+        if not self.shuffle:
+            for start, stop in pairwise(self.edges):
                 yield self.data[start:stop], None
-            else:
-                yield self.data.index_select(0, order[start:stop]), None
+            return
+        order = torch.randperm(len(self.data)).to(self.data.device)
+        # Some batches at a time: one gather costs as much as many slices.
+        row_values = math.prod(self.data.shape[1:])
+        n_together = max(1, GATHERED_VALUES // (self.edges[1] * row_values))
+        for first in range(0, len(self), n_together):
+            edges = self.edges[first : first + n_together + 1]
+            gathered = self.data.index_select(0, order[edges[0] : edges[-1]])
+            for start, stop in pairwise(edges):
+                yield gathered[start - edges[0] : stop - edges[0]], None
 
 
 class SumOfTerms(nn.Module):
@@ -158,6 +167,8 @@ class Net(NeuralNet):
         ]
         args, kwargs = self.get_params_for_optimizer("optimizer", parameters)
         accepted = inspect.signature(self.optimizer).parameters
+        if "max_grad_norm" in accepted:
+            kwargs.setdefault("max_grad_norm", self.max_grad_norm)
         is_grouped = "optimizer__param_groups" in vars(self)
         if self.weight_decay and "weight_decay" in accepted and not is_grouped:
             matrices = [value for _, value in parameters if value.ndim > 1]
@@ -166,6 +177,11 @@ class Net(NeuralNet):
             groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
             args = ([group for group in groups if group["params"]],)
         self.optimizer_ = self.optimizer(*args, **kwargs)
+        # An optimizer that calls its closure several times wants skorch's own loop.
+        closure = inspect.signature(self.optimizer_.step).parameters.get("closure")
+        self.needs_closure_ = (
+            closure is not None and closure.default is inspect.Parameter.empty
+        )
         # Groups may have rates of their own; they keep their proportions.
         self.relative_rates_ = [
             group["lr"] / self.lr for group in self.optimizer_.param_groups
@@ -200,7 +216,14 @@ class Net(NeuralNet):
             self._set_rates(1.0)
         self.interrupted_ = False
         self.max_epochs = epochs
-        self.partial_fit(rows)
+        self.steps_ = Steps(
+            self.module_, self.criterion_, self._zero_grad, epochs * n_batches
+        )
+        try:
+            self.partial_fit(rows)
+        finally:
+            # It holds the buffers of a whole step, which no pickle should have.
+            del self.steps_
         for epoch in self.history:
             epoch.pop("batches", None)
         return self.interrupted_
@@ -237,61 +260,60 @@ class Net(NeuralNet):
         self.step_ += 1
         super()._step_optimizer(step_fn)
 
-    def _gradients(self, x):
-        """Fill in the gradients of one batch and return its loss terms."""
-        terms = self.infer(x)
-        # Divided by the number of features the loss is near one for data of any width.
-        (self.criterion_(terms) / x.shape[1]).backward()
-        clip = getattr(self.optimizer_, "clip_grad_norm_", None)
-        if clip is not None:
-            clip(self.max_grad_norm)
-        else:
-            nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
-        return {name: term.detach() for name, term in terms.items()}
-
     def train_step_single(self, batch, **fit_params):
         """One step of skorch's own loop."""
         self._set_training(True)
-        terms = self._gradients(batch[0])
+        terms = self.infer(batch[0])
+        scaled_loss(self.criterion_(terms), batch[0]).backward()
+        self._clip_gradients()
+        terms = {name: term.detach() for name, term in terms.items()}
         return {"loss": self.get_loss(terms), "y_pred": terms}
 
-    def _train_batch(self, batch):
-        taken = []
+    def _zero_grad(self):
+        # In place: a recorded step writes into these tensors.
+        self.optimizer_.zero_grad(set_to_none=False)
 
-        def closure():
-            self.optimizer_.zero_grad()
-            taken.append(self._gradients(batch[0]))
-            return self.criterion_(taken[-1])
+    def _clip_gradients(self):
+        if "max_grad_norm" not in self.optimizer_.defaults:
+            nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
 
-        self._step_optimizer(closure)
-        return taken[0]
+    def _train_on(self, batches):
+        """Take a step for each batch and return the sums of the loss terms."""
+        self._set_training(True)
+        self.steps_.begin_epoch()
+        for x, _ in batches:
+            self.steps_(x)
+            self._clip_gradients()
+            self._step_optimizer(None)
+        return self.steps_.take_sums()
+
+    def _evaluate_on(self, batches):
+        """Return the sums of the loss terms."""
+        self._set_training(False)
+        with torch.no_grad():
+            parts = [self.infer(x) for x, _ in batches]
+        return {name: sum(part[name].sum() for part in parts) for name in parts[0]}
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run one epoch and record the mean of each loss term."""
         if iterator is None:
             return
-        totals = {}
-
-        def add(terms):
-            for name, term in terms.items():
-                totals[name] = totals.get(name, 0.0) + term.sum()
-
-        if self.has_batch_events_:
+        if not (self.has_batch_events_ or self.needs_closure_):
+            evaluate = self._train_on if training else self._evaluate_on
+            totals = evaluate(iterator)
+            self.history.record(prefix + "_batch_count", len(iterator))
+        else:
+            totals = {}
 
             def adding_step(batch, **params):
                 step = step_fn(batch, **params)
-                add(step["y_pred"])
+                for name, term in step["y_pred"].items():
+                    totals[name] = totals.get(name, 0.0) + term.sum()
                 return step
 
             super().run_single_epoch(
                 iterator, training, prefix, adding_step, **fit_params
             )
-        else:
-            self._set_training(training)
-            with torch.set_grad_enabled(training):
-                for batch in iterator:
-                    add(self._train_batch(batch) if training else self.infer(batch[0]))
-            self.history.record(prefix + "_batch_count", len(iterator))
         self._record_terms(totals, len(iterator.data), prefix)
 
     def _record_terms(self, totals, n_rows, prefix):

@@ -7,28 +7,35 @@ _FUSED = getattr(torch, "_fused_adamw_", None)
 
 
 class _Flat:
-    """The buffers of one parameter group, and the views of them."""
+    """The buffers of all parameters, and the views of them.
 
-    def __init__(self, parameters, state):
-        first = parameters[0]
-        size = sum(parameter.numel() for parameter in parameters)
-        self.parameters = parameters
-        self.values = first.new_empty(size)
-        self.gradients = first.new_zeros(size)
-        self.averages = first.new_zeros(size)
-        self.squares = first.new_zeros(size)
-        self.step = torch.zeros((), device=first.device)
+    Parameters
+    ----------
+    groups : list of list of Tensor
+        The parameters, group by group.
+    state : dict
+        The optimizer's state, which becomes views of the buffers.
+    """
+
+    def __init__(self, groups, state):
+        self.parameters = [parameter for group in groups for parameter in group]
+        first = self.parameters[0]
+        size = sum(parameter.numel() for parameter in self.parameters)
+        buffers = [first.new_zeros(size) for _ in range(4)]
+        self.gradients = buffers[1]
+        self.steps = torch.zeros(len(groups), device=first.device)
+        steps = [
+            step for group, step in zip(groups, self.steps, strict=True) for _ in group
+        ]
         self.gradient_views = []
         self.addresses = []
         start = 0
-        for parameter in parameters:
+        for parameter, step in zip(self.parameters, steps, strict=True):
             stop = start + parameter.numel()
-            views = [
-                buffer[start:stop].view_as(parameter)
-                for buffer in (self.values, self.gradients, self.averages, self.squares)
-            ]
+            value, gradient, average, square = (
+                buffer[start:stop].view_as(parameter) for buffer in buffers
+            )
             start = stop
-            value, gradient, average, square = views
             value.copy_(parameter.detach())
             if parameter.grad is not None:
                 gradient.copy_(parameter.grad)
@@ -36,16 +43,21 @@ class _Flat:
             if known:
                 average.copy_(known["exp_avg"])
                 square.copy_(known["exp_avg_sq"])
-                self.step.copy_(known["step"])
+                step.copy_(known["step"])
             parameter.data = value
             self.addresses.append(value.data_ptr())
             parameter.grad = gradient
             self.gradient_views.append(gradient)
             state[parameter] = {
-                "step": self.step,
+                "step": step,
                 "exp_avg": average,
                 "exp_avg_sq": square,
             }
+        sizes = [sum(parameter.numel() for parameter in group) for group in groups]
+        parts = [buffer.split(sizes) for buffer in buffers]
+        #: For each group its part of the values, gradients, averages, squares, and its
+        #: count of steps.
+        self.parts = list(zip(*parts, self.steps, strict=True))
 
     def is_current(self):
         """Whether the parameters still are views of the buffer."""
@@ -72,7 +84,7 @@ class FlatAdamW(torch.optim.Optimizer):
 
     Flattening happens on the first step and again whenever parameters were moved, so
     parameters may be loaded, replaced or sent to another device in between. All
-    parameters of a group must be float32 and on one device.
+    parameters must be float32 and on one device.
 
     Parameters
     ----------
@@ -86,6 +98,9 @@ class FlatAdamW(torch.optim.Optimizer):
         Added to the root of the squares.
     weight_decay : float, default=0.0
         Decoupled weight decay.
+    max_grad_norm : float or None, default=None
+        Gradients are scaled so that their common norm is at most this; the same for
+        all groups.
 
     References
     ----------
@@ -93,63 +108,67 @@ class FlatAdamW(torch.optim.Optimizer):
        International Conference on Learning Representations.
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.0):
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        self._flats = None
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.99),
+        eps=1e-8,
+        weight_decay=0.0,
+        max_grad_norm=None,
+    ):
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "max_grad_norm": max_grad_norm,
+        }
+        self._flat = None
         super().__init__(params, defaults)
 
-    def _current_flats(self):
-        if self._flats is None or not all(flat.is_current() for flat in self._flats):
-            self._flats = [
-                _Flat(group["params"], self.state) for group in self.param_groups
-            ]
-        return self._flats
+    def _current_flat(self):
+        if self._flat is None or not self._flat.is_current():
+            groups = [group["params"] for group in self.param_groups]
+            self._flat = _Flat(groups, self.state)
+        self._flat.gather_gradients()
+        return self._flat
 
     def release(self):
         """Give every tensor a memory of its own again, so that pickles stay small."""
-        if self._flats is None:
+        if self._flat is None:
             return
-        for flat in self._flats:
-            for parameter in flat.parameters:
-                parameter.data = parameter.data.clone()
-                parameter.grad = None
-                state = self.state[parameter]
-                self.state[parameter] = {
-                    name: value.clone() for name, value in state.items()
-                }
-        self._flats = None
+        for parameter in self._flat.parameters:
+            parameter.data = parameter.data.clone()
+            parameter.grad = None
+            state = self.state[parameter]
+            self.state[parameter] = {
+                name: value.clone() for name, value in state.items()
+            }
+        self._flat = None
 
     def add_param_group(self, param_group):
-        self._flats = None
+        self._flat = None
         super().add_param_group(param_group)
+
+    def state_dict(self):
+        packed = super().state_dict()
+        for state in packed["state"].values():
+            # Other optimizers advance each parameter's step in place.
+            state["step"] = state["step"].clone()
+        return packed
 
     def load_state_dict(self, state_dict):
         super().load_state_dict(state_dict)
-        self._flats = None
+        self._flat = None
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        self._flats = None
+        self._flat = None
 
     def zero_grad(self, set_to_none=True):
         """Set all gradients to zero; they stay views of the buffers."""
-        for flat in self._current_flats():
-            flat.gather_gradients()
-            flat.gradients.zero_()
-
-    @torch.no_grad()
-    def clip_grad_norm_(self, max_norm):
-        """Scale all gradients so that their common norm is at most `max_norm`."""
-        flats = self._current_flats()
-        norms = []
-        for flat in flats:
-            flat.gather_gradients()
-            norms.append(torch.linalg.vector_norm(flat.gradients))
-        norm = torch.linalg.vector_norm(torch.stack(norms))
-        factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
-        for flat in flats:
-            flat.gradients.mul_(factor)
-        return norm
+        self._current_flat().gradients.zero_()
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -169,23 +188,21 @@ class FlatAdamW(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        flats = self._current_flats()
-        for flat, group in zip(flats, self.param_groups, strict=True):
-            flat.gather_gradients()
-            self._update(flat, group)
+        flat = self._current_flat()
+        max_norm = self.defaults["max_grad_norm"]
+        divisor = None
+        if max_norm is not None:
+            norm = torch.linalg.vector_norm(flat.gradients)
+            divisor = (norm / max_norm).clamp_(min=1.0)
+        flat.steps += 1
+        for part, group in zip(flat.parts, self.param_groups, strict=True):
+            self._update(part, divisor, group)
         return loss
 
     @staticmethod
-    def _update(flat, group):
+    def _update(part, divisor, group):
         beta1, beta2 = group["betas"]
-        tensors = (
-            [flat.values],
-            [flat.gradients],
-            [flat.averages],
-            [flat.squares],
-            [],
-            [flat.step],
-        )
+        values, gradients, averages, squares, step = part
         settings = {
             "lr": group["lr"],
             "beta1": beta1,
@@ -195,8 +212,11 @@ class FlatAdamW(torch.optim.Optimizer):
             "amsgrad": False,
             "maximize": False,
         }
-        if _FUSED is None:
-            adamw(*tensors, **settings, foreach=False)
-        else:
-            flat.step += 1
-            _FUSED(*tensors, **settings, grad_scale=None, found_inf=None)
+        tensors = [values], [gradients], [averages], [squares], []
+        if _FUSED is not None:
+            _FUSED(*tensors, [step], **settings, grad_scale=divisor, found_inf=None)
+            return
+        if divisor is not None:
+            gradients.div_(divisor)
+        # It counts the step itself.
+        adamw(*tensors, [step - 1], **settings, foreach=False)

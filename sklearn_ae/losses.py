@@ -90,7 +90,10 @@ class _BuiltError(_BuiltLoss):
 
 class _BuiltSquaredError(_BuiltError):
     def terms(self, x, parameter):
-        return self.error(x, parameter).square()
+        # One operation each way; divided before, so that nothing overflows.
+        return functional.mse_loss(
+            self.link.mean(parameter) / self.unit, x / self.unit, reduction="none"
+        )
 
 
 class _BuiltAbsoluteError(_BuiltError):

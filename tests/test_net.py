@@ -281,3 +281,29 @@ def test_a_callback_s_stop_is_no_ctrl_c():
     net = make_net(callbacks=[("own", Stopping())])
     assert net.train(rows(), epochs=9) is False
     assert len(net.history) == 2
+
+
+class Plain(torch.optim.SGD):
+    """A step that takes no closure."""
+
+    def step(self):
+        return super().step()
+
+
+@pytest.mark.parametrize("optimizer", [Plain, torch.optim.LBFGS])
+def test_optimizers_with_and_without_a_closure(optimizer):
+    params = {"optimizer__max_iter": 2} if optimizer is torch.optim.LBFGS else {}
+    net = make_net(optimizer=optimizer, **params)
+    assert net.needs_closure_ == (optimizer is torch.optim.LBFGS)
+    net.train(rows(), epochs=8)
+    losses = [epoch["train_loss"] for epoch in net.history]
+    assert losses[-1] < losses[0]
+
+
+def test_nothing_of_a_step_is_kept_when_training_fails():
+    net = make_net()
+    data = rows()
+    data.data[0] = float("nan")
+    with pytest.raises(FloatingPointError):
+        net.train(data, epochs=2)
+    assert not hasattr(net, "steps_")

@@ -1,0 +1,263 @@
+"""Recorded steps against autograd: the same training to float32 rounding."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklearn_ae import AutoencoderTransformer, VAETransformer, _recording, _step
+from sklearn_ae._recording import PlainStep, record_step, trainable
+from sklearn_ae.corruptions import GaussianNoise, MaskingNoise
+from sklearn_ae.likelihoods import Gaussian
+from sklearn_ae.networks import MLP, Conv, Custom
+from sklearn_ae.penalties import L1
+
+AE, VAE = AutoencoderTransformer, VAETransformer
+
+
+def with_norm_and_dropout(n_in, n_out):
+    return nn.Sequential(
+        nn.Linear(n_in, 8),
+        nn.BatchNorm1d(8),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.LayerNorm(8),
+        nn.Linear(8, n_out),
+    )
+
+
+def with_convolution(n_in, n_out):
+    return nn.Sequential(
+        nn.Unflatten(1, (1, n_in)),
+        nn.Conv1d(1, 4, 3, padding=1),
+        nn.GELU(),
+        nn.Flatten(),
+        nn.Linear(4 * n_in, n_out),
+    )
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(0)
+    codes = rng.uniform(-1, 1, size=(50, 2))
+    curved = np.tanh(codes @ rng.normal(size=(2, 16)) + rng.normal(size=16))
+    return (0.5 + 0.4 * curved).astype(np.float32)
+
+
+def fitted(estimator, X, monkeypatch, fewest_steps):
+    """Fit with or without recording; return the weights and what was recorded."""
+    recorded = []
+
+    def spy(plain, x):
+        recorded.append(record_step(plain, x))
+        return recorded[-1]
+
+    monkeypatch.setattr(_step, "record_step", spy)
+    monkeypatch.setattr(_step, "FEWEST_STEPS", fewest_steps)
+    estimator.set_params(
+        max_epochs=3, batch_size=8, random_state=0, guard=False, early_stopping=False
+    )
+    estimator.fit(X)
+    return estimator.net_.module_.state_dict(), estimator.history_, recorded
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        AE(),
+        AE(init="random", network=MLP((8,), activation="relu")),
+        AE(network=Conv(image_shape=(1, 4, 4))),
+        AE(network=Custom(with_norm_and_dropout, with_norm_and_dropout)),
+        AE(network=Custom(with_convolution, with_convolution)),
+        AE(loss="absolute_error"),
+        AE(loss="huber"),
+        AE(loss="log_loss"),
+        AE(loss="poisson"),
+        AE(output_range=(0, 1)),
+        AE(corruption=GaussianNoise(scale=(0.0, 0.5))),
+        AE(corruption=MaskingNoise(rate=(0.1, 0.5))),
+        AE(penalty=L1(0.1)),
+        AE(optimizer=torch.optim.SGD),
+        AE(optimizer=torch.optim.RMSprop),
+        VAE(),
+        VAE(init="random", beta=0.5),
+        VAE(likelihood=Gaussian("per_feature"), corruption="gaussian"),
+        VAE(likelihood=Gaussian(0.3), penalty="l1"),
+        VAE(likelihood="bernoulli"),
+        VAE(network=Conv(image_shape=(1, 4, 4)), corruption="masking"),
+        VAE(network=Custom(with_norm_and_dropout, with_norm_and_dropout)),
+    ],
+)
+def test_a_recorded_run_is_the_plain_run(estimator, X, monkeypatch):
+    plain, plain_history, none = fitted(estimator, X, monkeypatch, 10**9)
+    assert not none
+    ours, history, recorded = fitted(estimator, X, monkeypatch, 0)
+    assert len(recorded) == 1
+    assert recorded[0] is not None
+    for name, value in plain.items():
+        torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-4)
+    for one, other in zip(history, plain_history, strict=True):
+        assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-3)
+        assert one["valid_loss"] == pytest.approx(other["valid_loss"], rel=1e-3)
+
+
+class Terms(nn.Module):
+    """A network with one loss term a row; subclasses do odd things in `forward`."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(4, 4)
+        self.factor = 1.0
+
+    def forward(self, x):
+        return {"reconstruction": (x - self.factor * self.layer(x)).square().sum(1)}
+
+
+class Branching(Terms):
+    def forward(self, x):
+        return super().forward(x if x.mean() > 0 else -x)
+
+
+class Counting(Terms):
+    count = 0
+
+    def forward(self, x):
+        self.count += 1
+        return super().forward(x * self.count)
+
+
+class Remembering(Terms):
+    """Changes a tensor that is no buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = torch.zeros(())
+
+    def forward(self, x):
+        self.seen = self.seen + 1
+        return super().forward(x * self.seen)
+
+
+class ChangingWeights(Terms):
+    """Shrinks its weights whenever it is called."""
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.layer.weight.mul_(0.5)
+        return super().forward(x)
+
+
+class InPlace(Terms):
+    """Changes a copy of its weights in place."""
+
+    def forward(self, x):
+        weight = self.layer.weight * 1.0
+        weight += 1.0
+        return {"reconstruction": (x - x @ weight).square().sum(1)}
+
+
+class PythonRandom(Terms):
+    def forward(self, x):
+        return super().forward(x * random.random())
+
+
+class NumpyRandom(Terms):
+    def forward(self, x):
+        return super().forward(x * np.random.rand())  # noqa: NPY002
+
+
+class Failing(Terms):
+    def forward(self, x):
+        if not torch.is_grad_enabled() or type(x) is not torch.Tensor:
+            raise RuntimeError
+        return {"reconstruction": (x - x.detach().numpy() * 0 + self.layer(x)).sum(1)}
+
+
+def criterion(terms):
+    return sum(terms.values()).mean()
+
+
+def plain_step(module):
+    return PlainStep(module, criterion, lambda: module.zero_grad(set_to_none=False))
+
+
+def batch(seed=0, n_rows=6):
+    return torch.randn(n_rows, 4, generator=torch.Generator().manual_seed(seed)) + 0.1
+
+
+@pytest.mark.parametrize(
+    "cls", [Branching, Counting, Remembering, PythonRandom, NumpyRandom]
+)
+def test_what_a_replay_would_miss_is_not_recorded(cls):
+    assert record_step(plain_step(cls()), batch()) is None
+
+
+def test_an_operation_outside_torch_is_not_recorded():
+    assert record_step(plain_step(Failing()), batch()) is None
+
+
+@pytest.mark.parametrize("kind", ["forward_hook", "forward_pre_hook"])
+def test_hooks_are_not_recorded(kind):
+    module = Terms()
+    handle = getattr(module.layer, f"register_{kind}")(lambda *args: None)
+    assert record_step(plain_step(module), batch()) is None
+    handle.remove()
+    assert record_step(plain_step(module), batch()) is not None
+
+
+def test_recording_changes_nothing():
+    module = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(), Terms()).train()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    state = torch.get_rng_state()
+    assert record_step(plain_step(module), batch()) is not None
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("cls", [ChangingWeights, InPlace])
+def test_recording_leaves_weights_alone(cls):
+    module = cls()
+    before = module.layer.weight.detach().clone()
+    record_step(plain_step(module), batch())
+    assert torch.equal(module.layer.weight, before)
+
+
+def test_other_batches_and_weights_are_followed():
+    module = Terms()
+    plain = plain_step(module)
+    step = record_step(plain, batch())
+    for seed in range(3):
+        with torch.no_grad():
+            module.layer.weight += 0.1
+        step(batch(seed))
+        gradients = [p.grad.clone() for p in module.parameters()]
+        totals = step.take_totals()
+        plain(batch(seed))
+        for ours, parameter in zip(gradients, module.parameters(), strict=True):
+            torch.testing.assert_close(ours, parameter.grad)
+        torch.testing.assert_close(totals, plain.take_totals())
+    assert step.is_current()
+
+
+def test_a_step_that_disagrees_with_autograd_is_refused(monkeypatch):
+    class Wrong(_recording.Recorder):
+        def run(self, graph, targets):
+            terms = super().run(graph, targets)
+            self.operations.append((targets[0].add_, (1.0,), {}))
+            return terms
+
+    monkeypatch.setattr(_recording, "Recorder", Wrong)
+    assert record_step(plain_step(Terms()), batch()) is None
+
+
+def test_frozen_parameters_get_no_gradient():
+    module = Terms()
+    module.layer.bias.requires_grad_(False)
+    step = record_step(plain_step(module), batch())
+    assert list(trainable(module)) == ["layer.weight"]
+    step(batch())
+    assert module.layer.bias.grad is None
