@@ -1,6 +1,5 @@
 """What only a probabilistic model can do: posteriors, scores in nats, draws."""
 
-from copy import deepcopy
 from warnings import warn
 
 import numpy as np
@@ -9,8 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._base import BaseAutoencoder
-from sklearn_ae._training import run
-from sklearn_ae._utils import resolve, seeded
+from sklearn_ae._utils import resolve
 from sklearn_ae._validation import check_count
 from sklearn_ae.priors import PRIORS
 

@@ -62,7 +62,7 @@ class VariationalAutoencoder(TwoPaths):
         )
 
     def posterior(self, x):
-        """Return mean and log variance of the codes of filled rows, on the prior's scale."""
+        """Return mean and log variance of filled rows' codes, on the prior's scale."""
         mean = 0.0
         log_variance = self.log_variance.expand(len(x), -1)
         if self.networks_on:

@@ -3,7 +3,7 @@
 A prior is a small estimator without torch state; ``build`` gives its module, whose
 ``given(posterior)`` returns the prior for the encoder's present weights: a module with
 
-- ``kl_terms(mean, log_variance, code)``: terms of each row's KL divergence, which may be
+- ``kl_terms(mean, log_variance, code)``: terms of each row's KL divergence, perhaps
   estimated at the one draw `code`;
 - ``log_prob(code)`` and ``sample(n_samples, generator)``.
 
