@@ -90,8 +90,11 @@ class BaseAutoencoder(
     def _after_training(self, X):
         """Learn what needs the trained net; nothing by default."""
 
-    def _train_again(self, rows):
-        """Better what training gave, by the held-out rows; nothing by default."""
+    def _train_again(self, rows, baseline):
+        """Better what training gave, by the held-out rows; nothing by default.
+
+        `baseline` has PCA's losses on them, or is None where nothing is compared.
+        """
 
     def _choose_prior(self, rows):
         """Choose what codes come from; `rows` is None if there are none held out."""
@@ -227,15 +230,17 @@ class BaseAutoencoder(
             return
         rows = hold_out(rows, net, self.validation_fraction, self._stream)
         self.gain_over_pca_ = float("nan")
-        compare = self.init == "pca" and rows.valid is not None
-        if compare:
+        baseline = None
+        if self.init == "pca" and rows.valid is not None:
             module.use_networks(False)
             baseline = net.row_losses(rows.valid)
         module.use_networks(True)
         seed = self._stream.randint(2**31)
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
-        if compare:
-            self._train_again(rows)
+        if rows.valid is not None:
+            self._train_again(rows, baseline)
+        net = self.net_
+        if baseline is not None:
             losses = net.row_losses(rows.valid)
             self.gain_over_pca_ = self._gain(baseline, losses)
             if not self._is_accepted(baseline, losses):
@@ -245,9 +250,10 @@ class BaseAutoencoder(
 
     def _is_accepted(self, baseline, losses):
         """Whether the guard lets losses take a baseline's place."""
-        if not self.guard:
-            return True
-        level = DEFAULT_LEVEL if self.guard is True else self.guard
+        return not self.guard or self._is_gain(baseline, losses)
+
+    def _is_gain(self, baseline, losses):
+        level = DEFAULT_LEVEL if isinstance(self.guard, bool) else self.guard
         return is_better(baseline, losses, level)
 
     def _finish(self, X):
@@ -331,6 +337,28 @@ class BaseAutoencoder(
         check_is_fitted(self)
         X = check_codes(self, X)
         return self._decode(X, self.net_.module_.decode)
+
+    def reconstruct(self, X):
+        """Encode rows and decode their codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            ``inverse_transform(transform(X))``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As for `transform`.
+        """
+        return self.inverse_transform(self.transform(X))
 
     def _decode(self, codes, function):
         """Decode codes by a function that gives centred rows; add the mean."""

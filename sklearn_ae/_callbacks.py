@@ -58,7 +58,7 @@ class KLWarmUp(Callback):
     Parameters
     ----------
     share : float
-        Share of the epochs over which it rises.
+        Share of the epochs over which it rises; with 0 it is beta throughout.
     """
 
     def __init__(self, share):
@@ -71,5 +71,5 @@ class KLWarmUp(Callback):
         # The middle of the epoch, so that the first has some weight.
         progress = (self.epochs_ + 0.5) / net.max_epochs
         self.epochs_ += 1
-        module = net.module_
-        module.kl_weight.fill_(module.beta * min(1.0, progress / self.share))
+        risen = min(1.0, progress / self.share) if self.share else 1.0
+        net.module_.kl_weight.fill_(net.module_.beta * risen)

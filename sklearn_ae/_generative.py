@@ -8,7 +8,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._base import BaseAutoencoder
-from sklearn_ae._utils import resolve
+from sklearn_ae._training import make_net, run
+from sklearn_ae._utils import resolve, seeded
 from sklearn_ae._validation import check_count
 from sklearn_ae.priors import PRIORS
 
@@ -19,8 +20,18 @@ SCORE_DRAWS = 100
 SCORE_BUDGET = 2**22
 # Training rows from which the posterior's summaries and the prior are computed.
 MOST_ROWS = 10_000
-# A code column is in use if its posterior mean varies by more than this.
-ACTIVE_VARIANCE = 0.01
+# A code column is in use if its posterior mean varies by more than this, and says more
+# than it leaves open if by more than that.
+ACTIVE, INFORMED = 0.01, 0.5
+# The 99 % point of the Tracy-Widom distribution of order 1.
+TRACY_WIDOM_99 = 2.02
+# Share of the epochs over which the divergence's weight rises in a second training.
+SECOND_WARM_UP = 0.5
+
+
+def _thinned(rows):
+    """Return every so many-th row, `MOST_ROWS` of them at most."""
+    return rows[:: -(-len(rows) // MOST_ROWS)]
 
 
 class GenerativeAutoencoder(BaseAutoencoder):
@@ -32,14 +43,69 @@ class GenerativeAutoencoder(BaseAutoencoder):
     def _gain(self, baseline, losses):
         return float(baseline.mean() - losses.mean())
 
+    # ---- training
+
+    def _train_again(self, rows, baseline):
+        """Train once more with a warm-up where code columns hardly came into use.
+
+        From the same start, with the divergence's weight rising from zero, columns are
+        put to use before they have to pay for it. The better net by the bound on the
+        held-out rows stays.
+        """
+        if self.kl_warmup != "auto" or self.beta > 1:
+            return
+        first = self.net_
+        losses = first.row_losses(rows.valid)
+        gained = baseline is None or self._is_gain(baseline, losses)
+        if self._n_used(rows, ACTIVE if gained else INFORMED) >= self._n_usable(rows):
+            return
+        device = torch.device(first.device)
+        self.net_ = second = make_net(self, first.module, device)
+        with seeded(self._stream.randint(2**31), device):
+            second.initialize()
+        warm_up = dict(second.callbacks_)["kl_warmup"]
+        warm_up.set_params(share=SECOND_WARM_UP)
+        seed = self._stream.randint(2**31)
+        run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
+        warm_up.set_params(share=0.0)
+        if second.row_losses(rows.valid).mean() >= losses.mean():
+            self.net_ = first
+
+    def _n_used(self, rows, least_variance):
+        """Return how many columns' posterior means vary by more than so much."""
+        mean, _ = self._moments_over(_thinned(rows.data))
+        return (mean.var(axis=0) > least_variance).sum()
+
+    def _n_usable(self, rows):
+        """Return how many code columns the data evidently can use.
+
+        With a start at probabilistic PCA: the axes whose variance is above the largest
+        that pure noise has in 99 of 100 cases [1]_.
+
+        References
+        ----------
+        .. [1] Johnstone, I. M. (2001). On the distribution of the largest eigenvalue in
+           principal components analysis. Annals of Statistics 29, 295-327.
+        """
+        if self.init == "random":
+            # Nothing is known of the axes, but a code that says nothing is a failure
+            # where any column of the data varies.
+            return int(self.net_.module_.input_scale.any())
+        # Where training starts a posterior variance is noise over variance.
+        ratios = (-self.net_.module_.log_variance).exp().cpu().numpy()
+        roots = np.sqrt([len(rows), self.n_features_in_])
+        spread = roots.sum() * np.sum(1 / roots) ** (1 / 3)
+        largest = (roots.sum() ** 2 + TRACY_WIDOM_99 * spread) / len(rows)
+        return (ratios > largest).sum()
+
     # ---- after training
 
     def _choose_prior(self, rows):
         self.prior_ = resolve(self.prior, PRIORS)
         if rows is None or not hasattr(self.prior_, "fit"):
             return
-        chosen = rows.data[:: -(-len(rows.data) // MOST_ROWS)]
-        codes = self._drawn_codes(chosen, self._stream)
+        mean, deviation = self._moments_over(_thinned(rows.data))
+        codes = mean + deviation * self._stream.standard_normal(mean.shape)
         density = clone(self.prior_)
         if density.random_state is None:
             density.set_params(random_state=self._stream.randint(2**31))
@@ -67,43 +133,26 @@ class GenerativeAutoencoder(BaseAutoencoder):
             parts = [function(part).cpu().numpy() for part in rows.split(n_rows)]
         return np.concatenate(parts).astype(np.float64)
 
-    def _drawn_codes(self, rows, rng):
-        """Draw a code of each centred row, on the prior's scale."""
-        mean, deviation = np.split(
-            self._over_rows(self.net_.module_.moments, rows, 4096), 2, axis=1
-        )
-        return mean + deviation * rng.standard_normal(mean.shape)
+    def _moments_over(self, rows):
+        """Return means and deviations of centred rows' codes, on the prior's scale."""
+        return np.split(self._over_rows(self.net_.module_.moments, rows, 4096), 2, 1)
 
     def _after_training(self, X):
-        rows = X[:: -(-len(X) // MOST_ROWS)]
-        mean, deviation = self._moments(rows)
+        mean, deviation = self._moments(_thinned(X))
         variance = np.square(deviation)
         kl = 0.5 * (np.square(mean) + variance - 1 - np.log(variance))
         self.kl_per_component_ = kl.mean(axis=0)
-        self.active_units_ = mean.var(axis=0) > ACTIVE_VARIANCE
-        n_active, expected = self.active_units_.sum(), self._n_expected(len(X))
-        if n_active < expected:
+        self.active_units_ = mean.var(axis=0) > ACTIVE
+        n_active, n_usable = self.active_units_.sum(), self._n_usable(X)
+        if n_active < n_usable:
             warn(
                 f"Training left only {n_active} of the {self.n_components_} code "
-                f"columns in use (see active_units_) where the data have at least "
-                f"{expected}; try kl_warmup=0.5, free_bits=0.1 or a lower beta, or "
-                "set n_components to the number in use.",
+                f"columns in use (see active_units_) where the data could fill "
+                f"{n_usable}; try free_bits=0.1 or a lower beta, or set n_components "
+                "to the number in use.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-
-    def _n_expected(self, n_samples):
-        """Return how many code columns the data evidently can use.
-
-        With a start at probabilistic PCA: the axes whose variance is above that of pure
-        noise, by the edge of the Marchenko-Pastur law.
-        """
-        if self.init == "random":
-            return self.n_components_
-        # Where training starts a posterior variance is noise over variance.
-        ratios = (-self.net_.module_.log_variance).exp().cpu().numpy()
-        edge = (1 + np.sqrt(self.n_features_in_ / n_samples)) ** 2
-        return int((ratios > edge).sum())
 
     # ---- posteriors
 

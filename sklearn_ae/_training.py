@@ -107,9 +107,10 @@ def run(estimator, rows, seed, *, max_epochs, scheduled):
     patience = None
     if estimator.early_stopping:
         patience = _defaults.patience(epochs, estimator.n_iter_no_change)
-    dict(net.callbacks_)["keep_best"].set_params(
-        patience=patience,
-        grace=round(max(WARM_UP, getattr(estimator, "kl_warmup", 0.0)) * epochs),
+    callbacks = dict(net.callbacks_)
+    kl_warmup = getattr(callbacks.get("kl_warmup"), "share", 0.0)
+    callbacks["keep_best"].set_params(
+        patience=patience, grace=round(max(WARM_UP, kl_warmup) * epochs)
     )
     with seeded(seed, torch.device(net.device)):
         interrupted = net.train(rows, epochs, scheduled)

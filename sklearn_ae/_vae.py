@@ -17,9 +17,6 @@ from sklearn_ae.networks import NETWORKS
 from sklearn_ae.penalties import PENALTIES
 from sklearn_ae.priors import PRIORS
 
-# Training rows that priors may start from.
-MOST_PRIOR_ROWS = 1000
-
 
 def _build(start, rows, network, likelihood, prior, corruption, penalty, bound):
     n_components, n_features = len(start.variances), len(start.mean)
@@ -94,9 +91,12 @@ class VAETransformer(GenerativeAutoencoder):
         Distribution of the codes.
     beta : float, default=1.0
         Weight of the Kullback-Leibler divergence; 1.0 gives the evidence lower bound.
-    kl_warmup : float, default=0.0
+    kl_warmup : "auto" or float, default="auto"
         Share of the epochs over which the divergence's weight rises linearly from 0 to
-        `beta`, in [0, 1]. Validation always has the full weight.
+        `beta`, in [0, 1]. Validation always has the full weight. "auto" trains without;
+        where that leaves columns of the code unused that carry more than noise, or
+        nothing is gained over probabilistic PCA whose columns say little, it trains
+        once more from the start with 0.5, and the better by the held-out rows stays.
     free_bits : float, default=0.0
         Nats per code column below which training does not count the divergence, on the
         mean over a batch; keeps columns in use. Needs ``n_importance_samples=1``.
@@ -202,7 +202,7 @@ class VAETransformer(GenerativeAutoencoder):
         "likelihood": [StrOptions(set(LIKELIHOODS)), HasMethods("build")],
         "prior": [StrOptions(set(PRIORS)), HasMethods("build")],
         "beta": [Interval(Real, 0, None, closed="left")],
-        "kl_warmup": [Interval(Real, 0, 1, closed="both")],
+        "kl_warmup": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "free_bits": [Interval(Real, 0, None, closed="left")],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
         "corruption": [StrOptions(set(CORRUPTIONS)), HasMethods("build"), None],
@@ -217,9 +217,9 @@ class VAETransformer(GenerativeAutoencoder):
         init="pca",
         guard=True,
         likelihood="gaussian",
-        prior="normal",
+        prior="gaussian_mixture",
         beta=1.0,
-        kl_warmup=0.0,
+        kl_warmup="auto",
         free_bits=0.0,
         n_importance_samples=1,
         corruption=None,
@@ -267,9 +267,8 @@ class VAETransformer(GenerativeAutoencoder):
         self.verbose = verbose
 
     def _training_callbacks(self):
-        if not self.kl_warmup:
-            return []
-        return [("kl_warmup", KLWarmUp(self.kl_warmup))]
+        share = 0.0 if self.kl_warmup == "auto" else self.kl_warmup
+        return [("kl_warmup", KLWarmUp(share))]
 
     def _likelihood(self):
         likelihood = resolve(self.likelihood, LIKELIHOODS)
@@ -286,14 +285,16 @@ class VAETransformer(GenerativeAutoencoder):
                 f"{self.n_importance_samples}: the importance weighted bound has no "
                 "divergence of its own to bound from below."
             )
-        chosen = self._stream.permutation(len(X))[:MOST_PRIOR_ROWS]
+        prior = resolve(self.prior, PRIORS)
+        n_rows = getattr(prior, "n_pseudo_rows", 0)
+        chosen = self._stream.permutation(len(X))[:n_rows] if n_rows else []
         return partial(
             _build,
             start,
             centred_float32(X[chosen], start.mean),
             resolve(self.network, NETWORKS),
             self._likelihood(),
-            resolve(self.prior, PRIORS),
+            prior,
             resolve(self.corruption, CORRUPTIONS),
             resolve(self.penalty, PENALTIES),
             {

@@ -31,7 +31,7 @@ OWN = {
         "_variational",
         *COMPONENTS,
     },
-    "_generative": {"_base", "_utils", "_validation", "priors"},
+    "_generative": {"_base", "_training", "_utils", "_validation", "priors"},
     "_variational": {"_modules"},
     "_base": {"_guard", "_inference", "_start", "_training", "_utils", "_validation"},
     "_training": {"_callbacks", "_defaults", "_net", "_optim", "_utils"},
