@@ -4,7 +4,6 @@ from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -15,7 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ae._guard import DEFAULT_LEVEL, is_better
 from sklearn_ae._inference import apply_in_chunks, chunk_rows
 from sklearn_ae._start import centred_float32, fit_start
-from sklearn_ae._training import OPTIMIZERS, all_rows, hold_out, make_net, run
+from sklearn_ae._training import (
+    TRAINING_CONSTRAINTS,
+    all_rows,
+    hold_out,
+    make_net,
+    run,
+)
 from sklearn_ae._utils import (
     Interval,
     StrOptions,
@@ -26,8 +31,6 @@ from sklearn_ae._utils import (
     unchanged_on_error,
 )
 from sklearn_ae._validation import check_codes, check_count, check_rows
-
-AUTO_OR_COUNT = [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")]
 
 
 class BaseAutoencoder(
@@ -42,33 +45,7 @@ class BaseAutoencoder(
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions({"pca", "random"})],
         "guard": ["boolean", Interval(Real, 0, 0.5, closed="right")],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
-        "learning_rate": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, None, closed="neither"),
-        ],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "max_epochs": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, 1, closed="neither"),
-            None,
-        ],
-        "n_iter_no_change": AUTO_OR_COUNT,
-        "callbacks": [list, None],
-        "net_params": [dict, None],
-        "device": [str, torch.device],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        **TRAINING_CONSTRAINTS,
     }
 
     @abstractmethod
@@ -89,6 +66,16 @@ class BaseAutoencoder(
 
     def _after_training(self, X):
         """Learn what needs the trained net; nothing by default."""
+
+    def _train_again(self, rows):
+        """Better what training gave, by the held-out rows; nothing by default."""
+
+    def _choose_prior(self, rows):
+        """Choose what codes come from; `rows` is None if there are none held out."""
+
+    def _training_callbacks(self):
+        """Return the callbacks that an estimator's own options need."""
+        return []
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
@@ -171,6 +158,7 @@ class BaseAutoencoder(
                 rows = all_rows(rows, self.net_)
                 run(self, rows, seed, max_epochs=1, scheduled=False)
             self.gain_over_pca_ = float("nan")
+            self._choose_prior(None)
             self._finish(X)
         return self
 
@@ -212,29 +200,43 @@ class BaseAutoencoder(
             # PCA reproduces every row: nothing is left to learn.
             module.use_networks(False)
             self.gain_over_pca_ = 0.0
+            self._choose_prior(None)
             return
         rows = hold_out(rows, net, self.validation_fraction, self._stream)
         self.gain_over_pca_ = float("nan")
         seed = self._stream.randint(2**31)
         module.use_networks(True)
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
-        if self.init == "pca" and rows.valid is not None:
-            self._compare_with_pca(rows)
+        if rows.valid is not None:
+            self._train_again(rows)
+            if self.init == "pca":
+                self._compare_with_pca(rows)
+        self._choose_prior(rows if rows.valid is not None else None)
 
     def _compare_with_pca(self, rows):
         """Note the gain on the held-out rows; keep PCA unless it is significant."""
-        net = self.net_
-        module = net.module_
-        losses, training_losses = map(net.row_losses, (rows.valid, rows))
-        module.use_networks(False)
-        baseline, training_baseline = map(net.row_losses, (rows.valid, rows))
-        training_gains = training_baseline - training_losses
-        level = DEFAULT_LEVEL if self.guard is True else self.guard
-        if self.guard and not is_better(baseline - losses, level, training_gains):
-            self.gain_over_pca_ = 0.0
-            return
-        module.use_networks(True)
+        baseline, losses, training_gains = self._losses_beside_pca(rows)
         self.gain_over_pca_ = self._gain(baseline, losses)
+        if self.guard and not self._is_gain(baseline - losses, training_gains):
+            self.net_.module_.use_networks(False)
+            self.gain_over_pca_ = 0.0
+
+    def _beats_pca(self, rows):
+        baseline, losses, training_gains = self._losses_beside_pca(rows)
+        return self._is_gain(baseline - losses, training_gains)
+
+    def _losses_beside_pca(self, rows):
+        """Return PCA's and our losses on the held-out rows, and training gains."""
+        net = self.net_
+        losses, training_losses = map(net.row_losses, (rows.valid, rows))
+        net.module_.use_networks(False)
+        baseline, training_baseline = map(net.row_losses, (rows.valid, rows))
+        net.module_.use_networks(True)
+        return baseline, losses, training_baseline - training_losses
+
+    def _is_gain(self, gains, other_gains=()):
+        level = DEFAULT_LEVEL if isinstance(self.guard, bool) else self.guard
+        return is_better(gains, level, other_gains)
 
     def _finish(self, X):
         net = self.net_
@@ -318,6 +320,28 @@ class BaseAutoencoder(
         X = check_codes(self, X)
         return self._decode(X, self.net_.module_.decode)
 
+    def reconstruct(self, X):
+        """Encode rows and decode their codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            ``inverse_transform(transform(X))``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As for `transform`.
+        """
+        return self.inverse_transform(self.transform(X))
+
     def _decode(self, codes, function):
         """Decode codes by a function that gives centred rows; add the mean."""
         out = np.empty((len(codes), self.n_features_in_), dtype=self.mean_.dtype)
@@ -362,6 +386,9 @@ class BaseAutoencoder(
     def _checked_draws(self, n_samples, random_state):
         check_is_fitted(self)
         check_count(n_samples, "n_samples", "sample")
+        return self._rng(random_state)
+
+    def _rng(self, random_state):
         return self._stream if random_state is None else random_stream(random_state)
 
     def __sklearn_tags__(self):

@@ -50,3 +50,26 @@ class KeepBest(Callback):
         if self.weights_ is not None:
             net.module_.load_state_dict(self.weights_)
             self.weights_ = None
+
+
+class KLWarmUp(Callback):
+    """Raise the KL divergence's weight from zero to beta, epoch by epoch.
+
+    Parameters
+    ----------
+    share : float
+        Share of the epochs over which it rises; with 0 it is beta throughout.
+    """
+
+    def __init__(self, share):
+        self.share = share
+
+    def on_train_begin(self, net, **kwargs):
+        self.epochs_ = 0
+
+    def on_epoch_begin(self, net, **kwargs):
+        # The middle of the epoch, so that the first has some weight.
+        progress = (self.epochs_ + 0.5) / net.max_epochs
+        self.epochs_ += 1
+        risen = min(1.0, progress / self.share) if self.share else 1.0
+        net.module_.kl_weight.fill_(net.module_.beta * risen)

@@ -8,8 +8,8 @@ back into a centred mean (``mean``), and gives the values that the loss compares
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_non_negative
 from torch import nn
+from torch.nn import functional
 
 
 class IdentityLink(nn.Module):
@@ -93,29 +93,93 @@ class LogLink(_UncentredLink):
 
     A linear reconstruction is kept above a twentieth of the feature's mean before its
     logarithm is taken; the network's correction can go below.
+
+    Parameters
+    ----------
+    center : ndarray of shape (n_features,)
+        Mean rates.
+    compositional : bool, default=False
+        Whether linear reconstructions are scaled to the mean total.
     """
 
     largest = 30.0
     bounds = (0.0, np.inf)
 
-    def __init__(self, center):
+    def __init__(self, center, compositional=False):
         super().__init__(center)
+        self.compositional = compositional
         self.register_buffer("floor", (0.05 * self.center).clamp(min=1e-3))
+        self.register_buffer("log_total", self.center.sum().clamp(min=1e-3).log())
 
     def link(self, reconstruction):
-        return torch.maximum(reconstruction + self.center, self.floor).log()
+        parameter = torch.maximum(reconstruction + self.center, self.floor).log()
+        if self.compositional:
+            excess = parameter.logsumexp(1, keepdim=True) - self.log_total
+            parameter = parameter - excess
+        return parameter
 
     def mean(self, parameter):
         return parameter.clamp(max=self.largest).exp() - self.center
 
 
-def check_unit_interval(X, name):
-    """Raise ValueError unless all values of X are in [0, 1].
+class CategoricalLink(_UncentredLink):
+    """The parameter holds the logits of blocks of probabilities.
+
+    A linear reconstruction is kept above `margin` before its logarithm is taken; the
+    network's correction can go below.
+
+    Parameters
+    ----------
+    center : ndarray of shape (n_features,)
+        Mean probabilities.
+    sizes : list of int
+        Columns of each block.
+    """
+
+    margin = 0.02
+    bounds = (0.0, 1.0)
+
+    def __init__(self, center, sizes):
+        super().__init__(center)
+        self.sizes = list(sizes)
+
+    def link(self, reconstruction):
+        return (reconstruction + self.center).clamp(self.margin, 1.0).log()
+
+    def log_probabilities(self, parameter):
+        blocks = parameter.split(self.sizes, dim=1)
+        return torch.cat([block.log_softmax(dim=1) for block in blocks], dim=1)
+
+    def mean(self, parameter):
+        return self.log_probabilities(parameter).exp() - self.center
+
+
+def bit_terms(target, logits):
+    """Return the cross-entropy of each value in [0, 1], in nats."""
+    return functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+
+
+def count_terms(counts, log_rate):
+    """Return minus the Poisson log-likelihood of each count, but for ``log(x!)``."""
+    return log_rate.exp() - counts * log_rate
+
+
+def check_not_negative(X, name):
+    """Raise ValueError if a value of X is negative; missing values are not.
 
     `name` says who asks, as in "the 'log_loss' of AutoencoderTransformer".
     """
-    check_non_negative(X, name)
-    largest = np.max(X)
+    if np.fmin.reduce(X, axis=None) < 0:
+        raise ValueError(f"Negative values in data passed to {name}.")
+
+
+def check_unit_interval(X, name):
+    """Raise ValueError unless all values of X are in [0, 1] or missing.
+
+    `name` is as for `check_not_negative`.
+    """
+    check_not_negative(X, name)
+    largest = np.fmax.reduce(X, axis=None)
     if largest > 1:
         raise ValueError(
             f"X has the value {largest:g}, but {name} needs values in [0, 1]; "

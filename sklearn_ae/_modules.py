@@ -1,4 +1,4 @@
-"""The torch modules: a linear path with a network beside it, in each direction.
+"""The torch module: a linear path with a network beside it, in each direction.
 
 Modules receive built parts and know no component class. Their input is a batch of
 centred rows in X's units; ``forward`` returns named loss terms per row, whose sum is
@@ -6,19 +6,14 @@ minimised. Codes inside are whitened (in a VAE: on the prior's scale); ``encode`
 ``decode`` speak in PCA's units.
 """
 
-import math
-
 import torch
 from torch import nn
 
-# Log variances stay within this distance of where they start, so that no exponential
-# can overflow.
-LOG_VARIANCE_REACH = 10.0
 # Seeds the draws of validation, the same in every epoch.
 VALIDATION_SEED = 0
 
 
-class _TwoPaths(nn.Module):
+class TwoPaths(nn.Module):
     """What both autoencoders share: the linear path, the networks and their scales.
 
     Parameters
@@ -38,9 +33,13 @@ class _TwoPaths(nn.Module):
         False leaves the linear path alone: PCA, or probabilistic PCA.
     natural_scale : float
         What loss terms are multiplied by to be in their own units.
+    has_missing : bool
+        Whether training rows may have NaN for values that are missing. In evaluation
+        they always may.
     """
 
     networks_on = True
+    has_missing = False
     natural_scale = 1.0
 
     def __init__(self, encoder, decoder, frame, cost, corruption=None, penalty=None):
@@ -52,9 +51,11 @@ class _TwoPaths(nn.Module):
         self.penalty = penalty
         # A decoder corrects a reconstruction by shares of what PCA leaves; a logit or
         # a logarithm by whole units.
-        output_branch_scale = frame.output_branch_scale
-        if not cost.link.in_data_units:
-            output_branch_scale = [1.0] * len(output_branch_scale)
+        output_branch_scale = torch.where(
+            torch.as_tensor(cost.link.in_data_units),
+            torch.as_tensor(frame.output_branch_scale, dtype=torch.float32),
+            1.0,
+        )
         arrays = {
             "encode_weight": frame.encode_weight,
             "decode_weight": frame.decode_weight,
@@ -91,6 +92,16 @@ class _TwoPaths(nn.Module):
         """Return centred mean reconstructions of codes in PCA's units."""
         return self.cost.link.mean(self.parameter(code / self.code_scale))
 
+    def filled(self, x):
+        """Return rows with means for missing values, and where values are observed.
+
+        The second is None for rows of which none may be missing.
+        """
+        if self.training and not self.has_missing:
+            return x, None
+        missing = x.isnan()
+        return torch.where(missing, 0.0, x), ~missing
+
     def _generator(self, x):
         """Return the source of random draws: torch's own in training, else a fixed."""
         if self.training:
@@ -107,7 +118,7 @@ class _TwoPaths(nn.Module):
         return terms
 
 
-class Autoencoder(_TwoPaths):
+class Autoencoder(TwoPaths):
     """Deterministic codes; the terms are reconstruction and penalty."""
 
     def __init__(self, encoder, decoder, frame, cost, corruption=None, penalty=None):
@@ -124,113 +135,12 @@ class Autoencoder(_TwoPaths):
 
     def encode(self, x):
         """Return codes in PCA's units."""
-        return self._code(x) * self.code_scale
+        return self._code(self.filled(x)[0]) * self.code_scale
 
     def forward(self, x):
+        x, observed = self.filled(x)
         generator = self._generator(x)
         seen = self._corrupted(x, generator)
         code = self._code(seen)
-        terms = {"reconstruction": self.cost(x, self.parameter(code))}
+        terms = {"reconstruction": self.cost(x, self.parameter(code), observed)}
         return self._with_penalty(terms, code, self._code, seen, generator)
-
-
-class VariationalAutoencoder(_TwoPaths):
-    """Normal posteriors over codes; the terms are reconstruction, KL and penalty.
-
-    Parameters
-    ----------
-    prior : nn.Module
-        A built prior.
-    beta : float
-        Weight of the KL divergence.
-    encoder, decoder, frame, cost, corruption, penalty
-        As for the base class; the encoder gives means, then log variances.
-    """
-
-    def __init__(
-        self,
-        encoder,
-        decoder,
-        frame,
-        cost,
-        corruption=None,
-        penalty=None,
-        *,
-        prior,
-        beta,
-    ):
-        super().__init__(encoder, decoder, frame, cost, corruption, penalty)
-        self.prior = prior
-        self.beta = beta
-        self.register_buffer(
-            "log_variance", torch.as_tensor(frame.log_variance, dtype=torch.float32)
-        )
-
-    def posterior(self, x):
-        """Return mean and log variance of each row's code, on the prior's scale."""
-        mean = 0.0
-        log_variance = self.log_variance.expand(len(x), -1)
-        if self.networks_on:
-            output = self.encoder(x * self.input_scale)
-            mean_output, log_variance_output = output.chunk(2, dim=1)
-            mean = self.code_branch_scale * mean_output
-            log_variance = log_variance + LOG_VARIANCE_REACH * torch.tanh(
-                log_variance_output / LOG_VARIANCE_REACH
-            )
-        if self.encode_weight is not None:
-            mean = mean + x @ self.encode_weight
-        return mean, log_variance
-
-    def _mean(self, x):
-        return self.posterior(x)[0]
-
-    def encode(self, x):
-        """Return posterior means in PCA's units."""
-        return self._mean(x) * self.code_scale
-
-    def reparameterised(self, mean, log_variance, generator):
-        """Draw one code a row: the mean plus standard deviations of normal noise."""
-        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-        return mean + (0.5 * log_variance).exp() * noise
-
-    def forward(self, x):
-        generator = self._generator(x)
-        seen = self._corrupted(x, generator)
-        mean, log_variance = self.posterior(seen)
-        code = self.reparameterised(mean, log_variance, generator)
-        terms = {
-            "reconstruction": self.cost.nll(x, self.parameter(code)),
-            "kl": self.beta * self.prior.kl(mean, log_variance),
-        }
-        return self._with_penalty(terms, mean, self._mean, seen, generator)
-
-    def log_likelihood(self, x, noise):
-        """Return the importance-sampled log-likelihood of each row, in nats.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_rows, n_features)
-            Centred rows.
-        noise : Tensor of shape (n_draws, n_components)
-            Standard normal draws, the same for all rows.
-        """
-        mean, log_variance = self.posterior(x)
-        scale = (0.5 * log_variance).exp()
-        code = mean[:, None] + scale[:, None] * noise
-        n_rows, n_draws, n_components = code.shape
-        flat = code.reshape(-1, n_components)
-        repeated = x.repeat_interleave(n_draws, dim=0)
-        log_joint = self.prior.log_prob(flat) - self.cost.nll(
-            repeated, self.parameter(flat)
-        )
-        log_posterior = (
-            -0.5 * noise.square().sum(1)
-            - 0.5 * log_variance.sum(1, keepdim=True)
-            - 0.5 * n_components * math.log(2 * math.pi)
-        )
-        weights = log_joint.reshape(n_rows, n_draws) - log_posterior
-        return weights.logsumexp(1) - math.log(n_draws)
-
-    def draw(self, code, generator):
-        """Draw centred rows from the likelihood at codes on the prior's scale."""
-        return self.cost.sample(self.parameter(code), generator)

@@ -1,5 +1,6 @@
 """From an estimator's parameters and rows to a net and a training run."""
 
+from numbers import Integral, Real
 from warnings import warn
 
 import numpy as np
@@ -11,9 +12,31 @@ from sklearn_ae import _defaults
 from sklearn_ae._callbacks import KeepBest
 from sklearn_ae._net import WARM_UP, Net, Rows
 from sklearn_ae._optim import FlatAdamW
-from sklearn_ae._utils import seeded
+from sklearn_ae._utils import Interval, StrOptions, seeded
 
 OPTIMIZERS = {"adamw": FlatAdamW}
+AUTO_OR_COUNT = [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")]
+# Parameters of both estimators that say how to train.
+TRAINING_CONSTRAINTS = {
+    "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+    "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+    "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "batch_size": AUTO_OR_COUNT,
+    "max_epochs": AUTO_OR_COUNT,
+    "early_stopping": ["boolean"],
+    "validation_fraction": [
+        StrOptions({"auto"}),
+        Interval(Real, 0, 1, closed="neither"),
+        None,
+    ],
+    "n_iter_no_change": AUTO_OR_COUNT,
+    "callbacks": [list, None],
+    "net_params": [dict, None],
+    "device": [str, torch.device],
+    "warm_start": ["boolean"],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
 # What `net_params` cannot set, and what sets it.
 OWN_NET_PARAMS = {
     "module": "network",
@@ -64,6 +87,7 @@ def make_net(estimator, factory, device):
         "weight_decay": estimator.weight_decay,
         "callbacks": [
             ("keep_best", KeepBest(patience=None, grace=0)),
+            *estimator._training_callbacks(),
             *(_copied(callback) for callback in estimator.callbacks or []),
         ],
         "device": str(device),
@@ -106,8 +130,10 @@ def run(estimator, rows, seed, *, max_epochs, scheduled):
     patience = None
     if estimator.early_stopping:
         patience = _defaults.patience(epochs, estimator.n_iter_no_change)
-    dict(net.callbacks_)["keep_best"].set_params(
-        patience=patience, grace=round(WARM_UP * epochs)
+    callbacks = dict(net.callbacks_)
+    kl_warmup = getattr(callbacks.get("kl_warmup"), "share", 0.0)
+    callbacks["keep_best"].set_params(
+        patience=patience, grace=round(max(WARM_UP, kl_warmup) * epochs)
     )
     with seeded(seed, torch.device(net.device)):
         interrupted = net.train(rows, epochs, scheduled)

@@ -2,27 +2,21 @@
 
 from dataclasses import replace
 from functools import partial
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
-import torch
 
-from sklearn_ae._base import BaseAutoencoder
-from sklearn_ae._modules import VariationalAutoencoder
+from sklearn_ae._callbacks import KLWarmUp
+from sklearn_ae._generative import GenerativeAutoencoder
 from sklearn_ae._parts import PART_CONSTRAINTS, Parts
-from sklearn_ae._start import NOISE_FLOOR, ppca_frame
+from sklearn_ae._start import NOISE_FLOOR, centred_float32, ppca_frame
 from sklearn_ae._utils import HasMethods, Interval, StrOptions, resolve
-from sklearn_ae._validation import check_count
+from sklearn_ae._variational import VariationalAutoencoder
 from sklearn_ae.likelihoods import LIKELIHOODS
 from sklearn_ae.priors import PRIORS
 
-# Seeds the draws of importance sampling, so that scores are deterministic.
-SCORE_SEED = 0
-# Numbers in the codes' largest layer that are evaluated at a time when scoring.
-SCORE_BUDGET = 2**22
 
-
-def _build(start, parts, likelihood, prior, beta):
+def _build(start, rows, parts, likelihood, prior, bound):
     n_components, n_features = len(start.variances), len(start.mean)
     cost = likelihood.build(
         center=start.mean,
@@ -40,11 +34,15 @@ def _build(start, parts, likelihood, prior, beta):
         natural_scale=1.0,
     )
     return VariationalAutoencoder(
-        frame=frame, cost=cost, prior=prior.build(n_components), beta=beta, **built
+        frame=frame,
+        cost=cost,
+        prior=prior.build(n_components, rows, start.feature_scale),
+        **bound,
+        **built,
     )
 
 
-class VAETransformer(BaseAutoencoder):
+class VAETransformer(GenerativeAutoencoder):
     """Variational autoencoder that starts as probabilistic PCA.
 
     Each row is encoded to a normal distribution over codes of `n_components` numbers; a
@@ -78,6 +76,19 @@ class VAETransformer(BaseAutoencoder):
         Distribution of the codes.
     beta : float, default=1.0
         Weight of the Kullback-Leibler divergence; 1.0 gives the evidence lower bound.
+    kl_warmup : "auto" or float, default="auto"
+        Share of the epochs over which the divergence's weight rises linearly from 0 to
+        `beta`, in [0, 1]. Validation always has the full weight. "auto" trains without;
+        where that leaves columns of the code unused that carry more than noise, or
+        nothing is gained over probabilistic PCA whose columns say little, it trains
+        once more from the start with 0.5, and the better by the held-out rows stays.
+    free_bits : float, default=0.0
+        Nats per code column below which training does not count the divergence, on the
+        mean over a batch; keeps columns in use. Needs ``n_importance_samples=1``.
+    n_importance_samples : int, default=1
+        Draws of each row's code in training. With more than one the importance
+        weighted bound is maximised, which is tighter; a step costs as many times more
+        in the decoder.
     corruption : {"gaussian", "masking", "salt_and_pepper", "swap", "patches"}, \
             corruption instance, callable, list of these or None, default=None
         Noise put on the network's input in training, for denoising; the likelihood is
@@ -173,11 +184,14 @@ class VAETransformer(BaseAutoencoder):
     """
 
     _parameter_constraints: dict = {
-        **BaseAutoencoder._parameter_constraints,
+        **GenerativeAutoencoder._parameter_constraints,
         **PART_CONSTRAINTS,
         "likelihood": [StrOptions(set(LIKELIHOODS)), HasMethods("build")],
         "prior": [StrOptions(set(PRIORS)), HasMethods("build")],
         "beta": [Interval(Real, 0, None, closed="left")],
+        "kl_warmup": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
+        "free_bits": [Interval(Real, 0, None, closed="left")],
+        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -188,8 +202,11 @@ class VAETransformer(BaseAutoencoder):
         init="pca",
         guard=True,
         likelihood="gaussian",
-        prior="normal",
+        prior="gaussian_mixture",
         beta=1.0,
+        kl_warmup="auto",
+        free_bits=0.0,
+        n_importance_samples=1,
         corruption=None,
         penalty=None,
         optimizer="adamw",
@@ -214,6 +231,9 @@ class VAETransformer(BaseAutoencoder):
         self.likelihood = likelihood
         self.prior = prior
         self.beta = beta
+        self.kl_warmup = kl_warmup
+        self.free_bits = free_bits
+        self.n_importance_samples = n_importance_samples
         self.corruption = corruption
         self.penalty = penalty
         self.optimizer = optimizer
@@ -231,130 +251,41 @@ class VAETransformer(BaseAutoencoder):
         self.random_state = random_state
         self.verbose = verbose
 
+    def _training_callbacks(self):
+        share = 0.0 if self.kl_warmup == "auto" else self.kl_warmup
+        return [("kl_warmup", KLWarmUp(share))]
+
+    def _likelihood(self):
+        likelihood = resolve(self.likelihood, LIKELIHOODS)
+        names = getattr(self, "feature_names_in_", None)
+        return likelihood.on_features(self.n_features_in_, names)
+
     def _check_data(self, X):
-        resolve(self.likelihood, LIKELIHOODS).check_data(X, type(self).__name__)
+        self._likelihood().check_data(X, type(self).__name__)
 
     def _module_factory(self, start, X):
+        if self.free_bits and self.n_importance_samples > 1:
+            raise ValueError(
+                f"free_bits={self.free_bits} needs n_importance_samples=1, but it is "
+                f"{self.n_importance_samples}: the importance weighted bound has no "
+                "divergence of its own to bound from below."
+            )
+        prior = resolve(self.prior, PRIORS)
+        n_rows = getattr(prior, "n_pseudo_rows", 0)
+        chosen = self._stream.permutation(len(X))[:n_rows] if n_rows else []
         return partial(
             _build,
             start,
+            centred_float32(X[chosen], start.mean),
             Parts(self, (np.nanmin(X), np.nanmax(X))),
-            resolve(self.likelihood, LIKELIHOODS),
-            resolve(self.prior, PRIORS),
-            float(self.beta),
+            self._likelihood(),
+            prior,
+            {
+                "beta": float(self.beta),
+                "free_bits": float(self.free_bits),
+                "n_draws": self.n_importance_samples,
+            },
         )
-
-    def _gain(self, baseline, losses):
-        return float(baseline.mean() - losses.mean())
-
-    def _draw_codes(self, n_samples, rng):
-        module = self.net_.module_
-        generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
-        codes = module.prior.sample(n_samples, generator)
-        return (codes * module.code_scale.cpu()).numpy()
-
-    def sample(self, n_samples=1, *, observation_noise=False, random_state=None):
-        """Generate rows by decoding draws from the prior.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-        observation_noise : bool, default=False
-            Whether to draw from the likelihood around each decoded mean, as the data
-            are drawn under the model; without it rows are the means.
-        random_state : int, RandomState or None, default=None
-            Seeds the draws. None draws afresh each time, from a stream of the
-            estimator's own that `random_state` seeded in ``fit``.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            Rows in X's units.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If `n_samples` is not a positive int.
-        """
-        rng = self._checked_draws(n_samples, random_state)
-        codes = self._draw_codes(n_samples, rng)
-        module = self.net_.module_
-        if not observation_noise:
-            return self._decode(codes, module.decode)
-        device = self.net_.device
-        generator = torch.Generator(device).manual_seed(int(rng.randint(2**31)))
-        rows = self._decode(
-            codes, lambda code: module.draw(code / module.code_scale, generator)
-        )
-        # Taking the centre off and adding it again leaves a rounding error.
-        return np.rint(rows, out=rows) if module.cost.is_discrete else rows
-
-    def score_samples(self, X, *, n_draws=100):
-        """Return the log-likelihood of each row, estimated by importance sampling.
-
-        The draws have a fixed seed and are the same for every row, so scores are
-        deterministic and depend neither on the order of rows nor on their number. The
-        estimate is a lower bound in expectation that tightens with `n_draws`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        n_draws : int, default=100
-            Draws from each row's posterior.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,), float32
-            Log-likelihoods in nats, in X's units: comparable with those of
-            `sklearn.decomposition.PCA` and `sklearn.decomposition.FactorAnalysis`.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If `n_draws` is not a positive int.
-        """
-        X = self._checked_rows(X)
-        check_count(n_draws, "n_draws", "score_samples")
-        module = self.net_.module_
-        generator = torch.Generator().manual_seed(SCORE_SEED)
-        noise = torch.randn(n_draws, self.n_components_, generator=generator)
-        noise = noise.to(self.net_.device)
-        widest = max(self.n_features_in_, 512)
-        return self._apply(
-            lambda x: module.log_likelihood(x, noise),
-            X,
-            np.empty(len(X), dtype=np.float32),
-            self._centred,
-            n_rows=max(1, SCORE_BUDGET // (n_draws * widest)),
-        )
-
-    def score(self, X, y=None):
-        """Return the mean log-likelihood of a row, in nats.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : None
-            Ignored; there for scikit-learn's conventions.
-
-        Returns
-        -------
-        score : float
-            The mean of `score_samples`.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        """
-        return float(self.score_samples(X).mean(dtype=np.float64))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,181 +1,223 @@
 """Likelihoods of `VAETransformer`: from a decoder's output to a distribution over x.
 
-A likelihood is a small estimator without torch state; ``build`` gives its module.
-Built likelihoods share one interface:
-
-- ``link``: how a decoder's output means a centred reconstruction;
-- ``nll(x, parameter)``: negative log-likelihood of each row in nats, in X's units;
-- ``sample(parameter, generator)``: centred draws of x;
-- ``is_discrete``: whether draws are whole numbers once the centre is added;
-- ``noise_variance``: that of its normal noise before training, or None.
+A likelihood is a small estimator without torch state; ``build`` gives its module, a
+`BuiltLikelihood`, whose base class says what a module must have.
 """
 
-import math
-from abc import ABCMeta, abstractmethod
-from numbers import Real
-
+import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
-from torch.nn import functional
 
-from sklearn_ae._links import IdentityLink, LogitLink, check_unit_interval
-from sklearn_ae._utils import Interval, StrOptions, check_parameters
+from sklearn_ae._continuous import Gaussian, Laplace, StudentT
+from sklearn_ae._discrete import Bernoulli, Categorical, NegativeBinomial, Poisson
+from sklearn_ae._likelihood import BuiltLikelihood, Likelihood
+from sklearn_ae._utils import HasMethods, StrOptions, check_parameters, resolve
 
-__all__ = ["Bernoulli", "Gaussian"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Gaussian",
+    "Laplace",
+    "Mixed",
+    "NegativeBinomial",
+    "Poisson",
+    "StudentT",
+]
 
-
-class _Likelihood(BaseEstimator, metaclass=ABCMeta):
-    """Base class of the likelihoods."""
-
-    _parameter_constraints: dict = {}
-    #: Whether the likelihood refuses negative data.
-    positive_only = False
-
-    def check_data(self, X, owner):
-        """Raise ValueError if X is outside the likelihood's domain."""
-
-    @abstractmethod
-    def build(self, *, center, noise_scale, noise_floor):
-        """Return the module of the likelihood.
-
-        Parameters
-        ----------
-        center : ndarray of shape (n_features,)
-            What was subtracted from X.
-        noise_scale : float or ndarray of shape (n_features,)
-            Standard deviation of the noise before training, in X's units.
-        noise_floor : float
-            The smallest standard deviation that training may reach.
-        """
+LIKELIHOODS = {
+    "gaussian": Gaussian,
+    "bernoulli": Bernoulli,
+    "poisson": Poisson,
+    "negative_binomial": NegativeBinomial,
+    "laplace": Laplace,
+    "student_t": StudentT,
+    "categorical": Categorical,
+}
 
 
-class _BuiltGaussian(nn.Module):
-    """Normal noise around the decoder's output; its scale may be learned.
+class _Columns(nn.Module):
+    """Takes rows apart into groups of columns and puts them together again."""
 
-    The variance is ``floor**2 + (start**2 - floor**2) * exp(2 * rate * correction)``:
-    where training starts it is ``start**2``, and it stays above the floor. `rate` lets
-    a correction learned at the networks' learning rate cross several nats in a fit.
-    """
-
-    rate = 5.0
-    is_discrete = False
-    #: False leaves the noise where training started, at probabilistic PCA's.
-    networks_on = True
-
-    def __init__(self, scale, floor, learned_size):
+    def __init__(self, groups):
         super().__init__()
-        self.link = IdentityLink()
-        self.unit = float(scale)
-        #: What probabilistic PCA has to start from to agree with this likelihood.
-        self.noise_variance = self.unit**2
-        self.floor = float(floor) / self.unit
-        self.learned = learned_size is not None
-        self.register_buffer("start", torch.ones(()))
-        if self.learned:
-            self.correction = nn.Parameter(torch.zeros(learned_size))
+        self.sizes = [len(group) for group in groups]
+        for number, group in enumerate(groups):
+            self.register_buffer(f"group_{number}", torch.as_tensor(group))
+        order = np.argsort(np.concatenate(groups))
+        self.register_buffer("order", torch.as_tensor(order))
 
-    def relative_variance(self):
-        """Return the variance over the starting one, a scalar or one a feature."""
-        if not (self.learned and self.networks_on):
-            return self.start
-        excess = 1.0 - self.floor**2
-        return self.floor**2 + excess * torch.exp(2 * self.rate * self.correction)
+    def split(self, rows):
+        return [
+            rows.index_select(1, getattr(self, f"group_{number}"))
+            for number in range(len(self.sizes))
+        ]
 
-    def nll(self, x, parameter):
-        n_features = x.shape[1]
-        error = (x - parameter) / self.unit
-        constant = n_features * (0.5 * math.log(2 * math.pi) + math.log(self.unit))
-        variance = self.relative_variance().expand(n_features)
-        log_terms = 0.5 * variance.log().sum() + constant
-        return 0.5 * (error.square() / variance).sum(1) + log_terms
+    def join(self, parts):
+        return torch.cat(parts, dim=1).index_select(1, self.order)
+
+    def each(self, values):
+        """Return an array with the value of each column's group."""
+        return np.repeat(values, self.sizes)[self.order.numpy()]
+
+
+class _MixedLink(nn.Module):
+    """The links of the parts, side by side."""
+
+    def __init__(self, columns, links):
+        super().__init__()
+        self.columns = columns
+        self.links = nn.ModuleList(links)
+        self.in_data_units = columns.each([link.in_data_units for link in links])
+        self.bounds = tuple(
+            columns.each([link.bounds[end] for link in links]) for end in (0, 1)
+        )
+
+    def _each(self, method, rows):
+        pairs = zip(self.links, self.columns.split(rows), strict=True)
+        return self.columns.join([getattr(link, method)(part) for link, part in pairs])
+
+    def link(self, reconstruction):
+        return self._each("link", reconstruction)
+
+    def mean(self, parameter):
+        return self._each("mean", parameter)
+
+    def target(self, x):
+        return self._each("target", x)
+
+
+class _BuiltMixed(BuiltLikelihood):
+    def __init__(self, parts, groups):
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.columns = _Columns(groups)
+        self.link = _MixedLink(self.columns, [part.link for part in parts])
+        self.is_discrete = self.columns.each([part.is_discrete for part in parts])
+
+    def drawn(self, x, generator):
+        pairs = zip(self.parts, self.columns.split(x), strict=True)
+        return self.columns.join([part.drawn(rows, generator) for part, rows in pairs])
+
+    def terms(self, x, parameter):
+        triples = zip(
+            self.parts,
+            self.columns.split(x),
+            self.columns.split(parameter),
+            strict=True,
+        )
+        return self.columns.join([part.terms(*pair) for part, *pair in triples])
 
     def sample(self, parameter, generator):
-        noise = torch.randn(
-            parameter.shape, generator=generator, device=parameter.device
-        )
-        scale = self.relative_variance().sqrt()
-        return parameter + self.unit * scale * noise
+        pairs = zip(self.parts, self.columns.split(parameter), strict=True)
+        return self.columns.join([part.sample(rows, generator) for part, rows in pairs])
 
 
-class Gaussian(_Likelihood):
-    """Normal distribution around the reconstruction.
+class Mixed(Likelihood):
+    """Different likelihoods for different columns.
 
     Parameters
     ----------
-    scale : {"learned", "per_feature"} or float, default="learned"
-        Standard deviation of the noise, in X's units: one learned for all features,
-        one learned for each, or a given one. Training starts at the noise of
-        probabilistic PCA.
+    parts : list of (likelihood, columns)
+        Each a likelihood, by name or as an instance, and its columns: an index, a name,
+        a list of either, a slice or a boolean mask. Names need a frame in ``fit``. A
+        column may be given once.
+    remainder : {"gaussian", "bernoulli", "poisson", "negative_binomial", "laplace", \
+            "student_t", "categorical"} or likelihood instance, default="gaussian"
+        Likelihood of the columns that are in no part.
 
     Examples
     --------
     >>> from sklearn_ae import VAETransformer
-    >>> from sklearn_ae.likelihoods import Gaussian
-    >>> VAETransformer(likelihood=Gaussian(scale=0.1))
-    VAETransformer(likelihood=Gaussian(scale=0.1))
+    >>> from sklearn_ae.likelihoods import Categorical, Mixed
+    >>> mixed = Mixed([("poisson", [0, 1]), (Categorical(), slice(2, 5))])
+    >>> VAETransformer(likelihood=mixed).likelihood.remainder
+    'gaussian'
     """
 
     _parameter_constraints: dict = {
-        "scale": [
-            StrOptions({"learned", "per_feature"}),
-            Interval(Real, 0, None, closed="neither"),
-        ]
+        "parts": [list, tuple],
+        "remainder": [StrOptions(set(LIKELIHOODS)), HasMethods("build")],
     }
 
-    def __init__(self, scale="learned"):
-        self.scale = scale
+    def __init__(self, parts, remainder="gaussian"):
+        self.parts = parts
+        self.remainder = remainder
 
-    def build(self, *, center, noise_scale, noise_floor):
-        """Return the module; see the base class."""
+    def _indices(self, columns, n_features, names):
+        """Return the column numbers that a specification means."""
+        if isinstance(columns, slice):
+            return list(range(n_features))[columns]
+        if isinstance(columns, str | int | np.integer):
+            columns = [columns]
+        columns = list(columns)
+        if columns and all(isinstance(c, bool | np.bool_) for c in columns):
+            if len(columns) != n_features:
+                raise ValueError(
+                    f"A boolean mask in the 'parts' parameter of Mixed must have "
+                    f"{n_features} entries. Got {len(columns)} instead."
+                )
+            return list(np.flatnonzero(columns))
+        known = [] if names is None else list(names)
+        indices = []
+        for column in columns:
+            if isinstance(column, str) and column in known:
+                indices.append(known.index(column))
+            elif (
+                isinstance(column, int | np.integer)
+                and -n_features <= column < n_features
+            ):
+                indices.append(int(column) % n_features)
+            else:
+                raise ValueError(
+                    f"The 'parts' parameter of Mixed names the column {column!r}, "
+                    f"which is not among the {n_features} columns of X"
+                    + (", which has no column names." if names is None else ".")
+                )
+        return indices
+
+    def on_features(self, n_features, names):
+        """Return a copy with instances for names and numbers for columns."""
         check_parameters(self)
-        if not isinstance(self.scale, str):
-            return _BuiltGaussian(self.scale, 0.0, None)
-        learned_size = (len(center),) if self.scale == "per_feature" else ()
-        # At the floor nothing could be learned: keep a little room above it.
-        noise_scale = max(noise_scale, 1.01 * noise_floor)
-        return _BuiltGaussian(noise_scale, noise_floor, learned_size)
-
-
-class _BuiltBernoulli(nn.Module):
-    noise_variance = None
-    is_discrete = True
-
-    def __init__(self, center):
-        super().__init__()
-        self.link = LogitLink(center)
-
-    def nll(self, x, parameter):
-        return functional.binary_cross_entropy_with_logits(
-            parameter, self.link.target(x), reduction="none"
-        ).sum(1)
-
-    def sample(self, parameter, generator):
-        uniform = torch.rand(
-            parameter.shape, generator=generator, device=parameter.device
-        )
-        return (uniform < parameter.sigmoid()).float() - self.link.center
-
-
-class Bernoulli(_Likelihood):
-    """Independent bits, for values in [0, 1]; grey values count as probabilities.
-
-    Examples
-    --------
-    >>> from sklearn_ae import VAETransformer
-    >>> VAETransformer(likelihood="bernoulli")
-    VAETransformer(likelihood='bernoulli')
-    """
-
-    positive_only = True
+        parts = []
+        for part in self.parts:
+            if not (isinstance(part, tuple) and len(part) == 2):
+                raise ValueError(
+                    "The 'parts' parameter of Mixed must be a list of pairs "
+                    f"(likelihood, columns). Got {part!r} in it instead."
+                )
+            likelihood, columns = part
+            if isinstance(likelihood, str) and likelihood not in LIKELIHOODS:
+                raise ValueError(
+                    "A likelihood in the 'parts' parameter of Mixed must be an "
+                    f"instance or among {sorted(LIKELIHOODS)}. Got {likelihood!r} "
+                    "instead."
+                )
+            indices = self._indices(columns, n_features, names)
+            if indices:
+                parts.append((resolve(likelihood, LIKELIHOODS), indices))
+        used = [index for _, indices in parts for index in indices]
+        twice = sorted({index for index in used if used.count(index) > 1})
+        if twice:
+            raise ValueError(
+                f"The 'parts' parameter of Mixed gives column {twice[0]} twice; a "
+                "column can have one likelihood."
+            )
+        left = sorted(set(range(n_features)) - set(used))
+        if left:
+            parts.append((resolve(self.remainder, LIKELIHOODS), left))
+        return Mixed(parts, self.remainder)
 
     def check_data(self, X, owner):
-        """Raise ValueError if X is outside the domain."""
-        check_unit_interval(X, f"likelihood='bernoulli' of {owner}")
+        """Raise ValueError if a column is outside its likelihood's domain."""
+        for likelihood, columns in self.parts:
+            likelihood.check_data(X[:, columns], owner)
 
     def build(self, *, center, noise_scale, noise_floor):
         """Return the module; see the base class."""
-        return _BuiltBernoulli(center)
-
-
-LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli}
+        parts = [
+            likelihood.build(
+                center=center[columns], noise_scale=noise_scale, noise_floor=noise_floor
+            )
+            for likelihood, columns in self.parts
+        ]
+        return _BuiltMixed(parts, [columns for _, columns in self.parts])

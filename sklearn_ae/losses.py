@@ -4,8 +4,9 @@ A loss is a small estimator without torch state; ``build`` gives the module that
 computes it. Built losses share one interface:
 
 - ``link``: how a decoder's output means a reconstruction;
-- ``forward(x, parameter)``: loss of each row, summed over its features and divided by
-  ``natural_scale``, so that data of any units train alike;
+- ``forward(x, parameter, observed=None)``: loss of each row, summed over its features
+  (those observed, where some are missing) and divided by ``natural_scale``, so that
+  data of any units train alike;
 - ``natural_scale``: what to multiply by to have the loss in its own units.
 """
 
@@ -15,11 +16,18 @@ from numbers import Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_non_negative
 from torch import nn
 from torch.nn import functional
 
-from sklearn_ae._links import IdentityLink, LogitLink, LogLink, check_unit_interval
+from sklearn_ae._links import (
+    IdentityLink,
+    LogitLink,
+    LogLink,
+    bit_terms,
+    check_not_negative,
+    check_unit_interval,
+    count_terms,
+)
 from sklearn_ae._utils import Interval, StrOptions, check_parameters
 
 __all__ = ["AbsoluteError", "Huber", "LogLoss", "Poisson", "SquaredError"]
@@ -58,52 +66,61 @@ class _BuiltLoss(nn.Module):
         self.link = link
         self.natural_scale = float(natural_scale)
 
+    def terms(self, x, parameter):
+        """Return the loss of each value, over `natural_scale`."""
+        raise NotImplementedError
 
-class _BuiltSquaredError(_BuiltLoss):
-    def __init__(self, link, unit):
-        super().__init__(link, unit**2)
+    def forward(self, x, parameter, observed=None):
+        terms = self.terms(x, parameter)
+        if observed is not None:
+            terms = torch.where(observed, terms, 0.0)
+        return terms.sum(1)
+
+
+class _BuiltError(_BuiltLoss):
+    """A loss of the errors, which are counted in typical ones."""
+
+    def __init__(self, link, unit, natural_scale):
+        super().__init__(link, natural_scale)
         self.unit = unit
 
-    def forward(self, x, parameter):
+    def error(self, x, parameter):
+        return (x - self.link.mean(parameter)) / self.unit
+
+
+class _BuiltSquaredError(_BuiltError):
+    def terms(self, x, parameter):
         # One operation each way; divided before, so that nothing overflows.
         return functional.mse_loss(
             self.link.mean(parameter) / self.unit, x / self.unit, reduction="none"
-        ).sum(1)
+        )
 
 
-class _BuiltAbsoluteError(_BuiltLoss):
-    def __init__(self, link, unit):
-        super().__init__(link, unit)
-        self.unit = unit
-
-    def forward(self, x, parameter):
-        return ((x - self.link.mean(parameter)) / self.unit).abs().sum(1)
+class _BuiltAbsoluteError(_BuiltError):
+    def terms(self, x, parameter):
+        return self.error(x, parameter).abs()
 
 
-class _BuiltHuber(_BuiltLoss):
+class _BuiltHuber(_BuiltError):
     def __init__(self, link, unit, delta):
-        super().__init__(link, unit**2)
-        self.unit = unit
+        super().__init__(link, unit, unit**2)
         self.delta = delta / unit
 
-    def forward(self, x, parameter):
-        error = (x - self.link.mean(parameter)) / self.unit
+    def terms(self, x, parameter):
+        error = self.error(x, parameter)
         return functional.huber_loss(
             error, torch.zeros_like(error), reduction="none", delta=self.delta
-        ).sum(1)
+        )
 
 
 class _BuiltLogLoss(_BuiltLoss):
-    def forward(self, x, parameter):
-        return functional.binary_cross_entropy_with_logits(
-            parameter, self.link.target(x), reduction="none"
-        ).sum(1)
+    def terms(self, x, parameter):
+        return bit_terms(self.link.target(x), parameter)
 
 
 class _BuiltPoisson(_BuiltLoss):
-    def forward(self, x, parameter):
-        parameter = parameter.clamp(max=self.link.largest)
-        return (parameter.exp() - self.link.target(x) * parameter).sum(1)
+    def terms(self, x, parameter):
+        return count_terms(self.link.target(x), parameter.clamp(max=self.link.largest))
 
 
 class SquaredError(_Loss):
@@ -121,7 +138,7 @@ class SquaredError(_Loss):
 
     def build(self, *, center, unit, link=None):
         """Return the module; see the base class."""
-        return _BuiltSquaredError(link or IdentityLink(), unit)
+        return _BuiltSquaredError(link or IdentityLink(), unit, unit**2)
 
 
 class AbsoluteError(_Loss):
@@ -138,7 +155,7 @@ class AbsoluteError(_Loss):
 
     def build(self, *, center, unit, link=None):
         """Return the module; see the base class."""
-        return _BuiltAbsoluteError(link or IdentityLink(), unit)
+        return _BuiltAbsoluteError(link or IdentityLink(), unit, unit)
 
 
 class Huber(_Loss):
@@ -217,7 +234,7 @@ class Poisson(_Loss):
 
     def check_data(self, X, owner):
         """Raise ValueError if X is outside the domain."""
-        check_non_negative(X, f"loss='poisson' of {owner}")
+        check_not_negative(X, f"loss='poisson' of {owner}")
 
     def build(self, *, center, unit, link=None):
         """Return the module; see the base class."""

@@ -1,8 +1,14 @@
 """Distributions over codes: a VAE's prior, and the density an autoencoder samples from.
 
-A prior is a small estimator without torch state; ``build`` gives its module, with
-``kl(mean, log_variance)`` of each row, ``log_prob(z)`` and ``sample(n, generator)``. A
-code density is fitted to codes after training: ``fit(codes)`` and ``sample``.
+A prior is a small estimator without torch state; ``build`` gives its module, whose
+``given(posterior)`` returns the prior for the encoder's present weights: a module with
+
+- ``kl_terms(mean, log_variance, code)``: terms of each row's KL divergence, perhaps
+  estimated at the one draw `code`;
+- ``log_prob(code)`` and ``sample(n_samples, generator)``.
+
+A code density is fitted to codes after training: ``fit(codes)`` and ``sample``. A prior
+that has ``fit`` as well is refitted to the codes, and then has ``as_module``.
 """
 
 import math
@@ -19,7 +25,10 @@ from torch import nn
 
 from sklearn_ae._utils import Interval, check_parameters
 
-__all__ = ["GaussianMixture", "StandardNormal"]
+# Rows of which a prior's density is computed at a time.
+PART = 1024
+
+__all__ = ["GaussianMixture", "StandardNormal", "VampPrior"]
 
 
 class _BuiltStandardNormal(nn.Module):
@@ -27,8 +36,11 @@ class _BuiltStandardNormal(nn.Module):
         super().__init__()
         self.n_components = n_components
 
-    def kl(self, mean, log_variance):
-        return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+    def given(self, posterior):
+        return self
+
+    def kl_terms(self, mean, log_variance, code):
+        return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
     def log_prob(self, z):
         constant = 0.5 * self.n_components * math.log(2 * math.pi)
@@ -54,24 +66,64 @@ class StandardNormal(BaseEstimator):
     VAETransformer(prior=StandardNormal())
     """
 
-    def build(self, n_components):
-        """Return the module of the prior over `n_components` latents."""
+    def build(self, n_components, rows, feature_scale):
+        """Return the module of the prior.
+
+        Parameters
+        ----------
+        n_components : int
+            Number of latents.
+        rows : ndarray of shape (n_rows, n_features)
+            Some centred training rows.
+        feature_scale : ndarray of shape (n_features,)
+            Standard deviation of each column.
+        """
         return _BuiltStandardNormal(n_components)
 
 
+class _FittedMixture(nn.Module):
+    """A fitted mixture of Gaussians."""
+
+    def __init__(self, density):
+        super().__init__()
+        mixture = density.mixture_
+        # From codes to what is standard normal in each component.
+        factors = mixture.precisions_cholesky_ / density.scale_[:, np.newaxis]
+        means = density.mean_ + density.scale_ * mixture.means_
+        arrays = {
+            "factors": factors,
+            "offsets": np.einsum("cj,cjk->ck", means, factors),
+            "log_factors": np.log(mixture.weights_)
+            + np.linalg.slogdet(factors)[1]
+            - 0.5 * means.shape[1] * math.log(2 * math.pi),
+        }
+        for name, array in arrays.items():
+            self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32))
+
+    def log_prob(self, z):
+        distances = [
+            (z @ factor - offset).square().sum(1)
+            for factor, offset in zip(self.factors, self.offsets, strict=True)
+        ]
+        return (self.log_factors - 0.5 * torch.stack(distances, dim=1)).logsumexp(1)
+
+
 class GaussianMixture(BaseEstimator):
-    """Mixture of Gaussians fitted to training codes, for sampling an autoencoder.
+    """Mixture of Gaussians fitted to training codes.
 
     scikit-learn's mixture with full covariances; the number of its components is the
-    one with the lowest BIC.
+    one with the lowest BIC. `AutoencoderTransformer` samples from it. `VAETransformer`
+    trains with a standard normal prior and fits the mixture to draws of the training
+    rows' codes afterwards; it is kept as the prior if it makes held-out rows
+    significantly more likely.
 
     Parameters
     ----------
     max_components : int, default=10
         The largest number of mixture components tried.
     random_state : int, RandomState or None, default=None
-        For the mixture's starting points; `AutoencoderTransformer` seeds None from its
-        own `random_state`.
+        For the mixture's starting points; the autoencoders seed None from their own
+        `random_state`.
 
     Attributes
     ----------
@@ -94,6 +146,15 @@ class GaussianMixture(BaseEstimator):
     def __init__(self, max_components=10, random_state=None):
         self.max_components = max_components
         self.random_state = random_state
+
+    def build(self, n_components, rows, feature_scale):
+        """Return the module of the prior in training, a standard normal one."""
+        check_parameters(self)
+        return _BuiltStandardNormal(n_components)
+
+    def as_module(self):
+        """Return the fitted density as a torch module with ``log_prob(code)``."""
+        return _FittedMixture(self)
 
     def fit(self, codes, y=None):
         """Fit the mixture to codes.
@@ -163,5 +224,95 @@ class GaussianMixture(BaseEstimator):
         return self.mean_ + self.scale_ * draws
 
 
-PRIORS = {"normal": StandardNormal}
+class _DiagonalMixture(nn.Module):
+    """Equally likely normal distributions with diagonal covariances."""
+
+    def __init__(self, means, log_variances):
+        super().__init__()
+        self.means = means
+        self.log_variances = log_variances
+
+    def kl_terms(self, mean, log_variance, code):
+        standardised = (code - mean).square() / log_variance.exp()
+        constant = 0.5 * mean.shape[1] * math.log(2 * math.pi)
+        log_posterior = -0.5 * (standardised + log_variance).sum(1) - constant
+        return (log_posterior - self.log_prob(code))[:, None]
+
+    def log_prob(self, z):
+        # Parts bound the memory: each row meets each distribution.
+        return torch.cat([self._log_prob(part) for part in z.split(PART)])
+
+    def _log_prob(self, z):
+        standardised = (z[:, None] - self.means).square() * (-self.log_variances).exp()
+        constant = 0.5 * z.shape[1] * math.log(2 * math.pi) + math.log(len(self.means))
+        log_terms = -0.5 * (standardised + self.log_variances).sum(2)
+        return log_terms.logsumexp(1) - constant
+
+    def sample(self, n_samples, generator):
+        chosen = torch.randint(len(self.means), (n_samples,), generator=generator)
+        means = self.means.cpu()[chosen]
+        noise = torch.randn(means.shape, generator=generator)
+        return means + (0.5 * self.log_variances.cpu()[chosen]).exp() * noise
+
+
+class _BuiltVamp(nn.Module):
+    #: False is the standard normal prior, probabilistic PCA's.
+    networks_on = True
+
+    def __init__(self, rows, feature_scale, n_components):
+        super().__init__()
+        self.standard = _BuiltStandardNormal(n_components)
+        scale = np.where(feature_scale > 0, feature_scale, 1.0)
+        self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32))
+        rows = torch.as_tensor(rows / scale, dtype=torch.float32)
+        self.pseudo_rows = nn.Parameter(torch.nan_to_num(rows))
+
+    def given(self, posterior):
+        if not self.networks_on:
+            return self.standard
+        return _DiagonalMixture(*posterior(self.pseudo_rows * self.scale))
+
+
+class VampPrior(BaseEstimator):
+    """Mixture of the posteriors of learned pseudo-rows.
+
+    The pseudo-rows start at training rows and are trained with the networks.
+
+    Parameters
+    ----------
+    n_pseudo_rows : int, default=100
+        Number of pseudo-rows; at most that of training rows.
+
+    References
+    ----------
+    .. [1] Tomczak, J. M. & Welling, M. (2018). VAE with a VampPrior. International
+       Conference on Artificial Intelligence and Statistics.
+
+    Examples
+    --------
+    >>> from sklearn_ae import VAETransformer
+    >>> from sklearn_ae.priors import VampPrior
+    >>> VAETransformer(prior=VampPrior(n_pseudo_rows=50))
+    VAETransformer(prior=VampPrior(n_pseudo_rows=50))
+    """
+
+    _parameter_constraints: dict = {
+        "n_pseudo_rows": [Interval(Integral, 1, None, closed="left")]
+    }
+
+    def __init__(self, n_pseudo_rows=100):
+        self.n_pseudo_rows = n_pseudo_rows
+
+    def build(self, n_components, rows, feature_scale):
+        """Return the module of the prior; see `StandardNormal.build`."""
+        check_parameters(self)
+        # The rows are in random order.
+        return _BuiltVamp(rows[: self.n_pseudo_rows], feature_scale, n_components)
+
+
+PRIORS = {
+    "normal": StandardNormal,
+    "gaussian_mixture": GaussianMixture,
+    "vamp": VampPrior,
+}
 CODE_DENSITIES = {"gaussian_mixture": GaussianMixture}

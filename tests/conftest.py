@@ -6,6 +6,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
+from sklearn_ae._start import fit_start
 from sklearn_ae.networks import MLP
 
 
@@ -62,3 +63,16 @@ def curved(rng):
 def noise(rng):
     """Rows of independent normal numbers: nothing can beat PCA."""
     return rng.normal(size=(120, 6))
+
+
+@pytest.fixture
+def start():
+    """Where training of one component starts, for rows of 4 features."""
+    X = np.random.RandomState(0).normal(size=(60, 4)) * [3.0, 2.0, 1.0, 0.5] + 5
+    return fit_start(X, 1, "pca", np.random.RandomState(0))[0]
+
+
+@pytest.fixture
+def x():
+    """Nine centred rows of 4 features."""
+    return torch.tensor(np.random.RandomState(1).normal(size=(9, 4))).float()

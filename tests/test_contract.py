@@ -120,6 +120,8 @@ COMPONENTS = [
 def instance_of(component):
     if component is networks.Custom:
         return component(encoder=None, decoder=None)
+    if component is likelihoods.Mixed:
+        return component([("poisson", [0])])
     return component()
 
 

@@ -6,30 +6,91 @@ import torch
 from scipy import stats
 from sklearn.neighbors import KernelDensity
 
-from sklearn_ae.priors import GaussianMixture, StandardNormal
+from sklearn_ae.priors import GaussianMixture, StandardNormal, VampPrior
+
+
+def built(prior, n_components, n_features=4):
+    rows = np.random.RandomState(0).normal(size=(30, n_features)).astype(np.float32)
+    return prior.build(n_components, rows, np.ones(n_features))
 
 
 def test_standard_normal_kl_against_torch():
     mean = torch.tensor([[0.0, 0.0], [1.0, -2.0], [0.5, 3.0]])
     log_variance = torch.tensor([[0.0, 0.0], [-1.0, 2.0], [-8.0, 0.3]])
-    kl = StandardNormal().build(2).kl(mean, log_variance)
+    kl = built(StandardNormal(), 2).kl_terms(mean, log_variance, None)
     posterior = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
     standard = torch.distributions.Normal(torch.zeros(2), torch.ones(2))
-    by_torch = torch.distributions.kl_divergence(posterior, standard).sum(1)
+    by_torch = torch.distributions.kl_divergence(posterior, standard)
     torch.testing.assert_close(kl, by_torch)
-    assert kl[0] == 0
+    assert (kl[0] == 0).all()
 
 
 def test_standard_normal_log_prob():
     z = np.array([[0.0, 0.0, 0.0], [1.0, -2.0, 0.5]])
-    log_prob = StandardNormal().build(3).log_prob(torch.tensor(z))
+    log_prob = built(StandardNormal(), 3).log_prob(torch.tensor(z))
     np.testing.assert_allclose(log_prob, stats.norm.logpdf(z).sum(axis=1))
 
 
 def test_standard_normal_draws():
-    draws = StandardNormal().build(3).sample(20_000, torch.Generator().manual_seed(0))
+    prior = built(StandardNormal(), 3)
+    draws = prior.sample(20_000, torch.Generator().manual_seed(0))
     assert draws.shape == (20_000, 3)
     np.testing.assert_allclose(np.cov(draws.T), np.eye(3), atol=0.04)
+
+
+# ---- the mixture of posteriors
+
+
+def posterior(rows):
+    """Of two components, with variances that differ."""
+    return rows[:, :2], rows[:, 2:4].clamp(-1, 1)
+
+
+def test_vamp_is_the_mixture_of_the_pseudo_rows_posteriors():
+    prior = built(VampPrior(n_pseudo_rows=7), 2).given(posterior)
+    rows = np.random.RandomState(0).normal(size=(30, 4))[:7]
+    means, deviations = rows[:, :2], np.exp(0.5 * rows[:, 2:].clip(-1, 1))
+    z = np.random.RandomState(1).normal(size=(2000, 2))
+    densities = stats.norm(means, deviations).pdf(z[:, None]).prod(axis=2)
+    with torch.no_grad():
+        log_prob = prior.log_prob(torch.tensor(z).float())
+        draws = prior.sample(40_000, torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(log_prob, np.log(densities.mean(axis=1)), rtol=1e-4)
+    np.testing.assert_allclose(draws.mean(0), means.mean(axis=0), atol=0.03)
+    variance = means.var(axis=0) + np.square(deviations).mean(axis=0)
+    np.testing.assert_allclose(draws.var(0), variance, rtol=0.03)
+
+
+def test_vamp_is_switched_off_with_the_networks():
+    prior = built(VampPrior(), 2)
+    prior.networks_on = False
+    code = torch.tensor([[0.5, -2.0]])
+    expected = built(StandardNormal(), 2).log_prob(code)
+    torch.testing.assert_close(prior.given(posterior).log_prob(code), expected)
+
+
+def test_vamp_trains_its_pseudo_rows_and_samples(make_vae, curved):
+    model = make_vae(prior=VampPrior(9), guard=False, max_epochs=4).fit(curved)
+    pseudo_rows = model.net_.module_.prior.pseudo_rows
+    assert pseudo_rows.shape == (9, 6)
+    distances = torch.cdist(
+        pseudo_rows.detach() * model.net_.module_.prior.scale,
+        torch.tensor(curved - model.mean_).float(),
+    )
+    assert (distances.min(1).values > 1e-4).all()
+    sample = model.sample(300, random_state=0)
+    assert sample.shape == (300, 6)
+    np.testing.assert_array_equal(sample, model.sample(300, random_state=0))
+    assert np.isfinite(model.score(curved))
+
+
+@pytest.mark.parametrize("n_pseudo_rows", [0, 2.5, "all"])
+def test_bad_number_of_pseudo_rows(make_vae, curved, n_pseudo_rows):
+    with pytest.raises(ValueError, match="'n_pseudo_rows' parameter of VampPrior must"):
+        make_vae(prior=VampPrior(n_pseudo_rows)).fit(curved)
+
+
+# ---- the mixture fitted to codes
 
 
 @pytest.fixture
@@ -47,6 +108,15 @@ def test_mixture_draws_resemble_the_codes(two_clusters):
     np.testing.assert_allclose(draws.std(axis=0), two_clusters.std(axis=0), rtol=0.05)
     # Nothing between the clusters.
     assert np.mean((draws[:, 0] > 1.5) & (draws[:, 0] < 3.5)) < 0.01
+
+
+def test_mixture_as_a_module_has_the_density_of_the_codes(two_clusters):
+    density = GaussianMixture(random_state=0).fit(two_clusters)
+    log_prob = density.as_module().log_prob(torch.tensor(two_clusters).float())
+    standardised = (two_clusters - density.mean_) / density.scale_
+    expected = density.mixture_.score_samples(standardised)
+    expected -= np.log(density.scale_).sum()
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-3, atol=1e-2)
 
 
 def test_mixture_is_seeded_and_shuffled(two_clusters):

@@ -292,6 +292,7 @@ def test_history(make, curved):
         assert epoch.keys() == known
 
 
+@pytest.mark.filterwarnings("ignore:Training left only 0")
 def test_decay_shrinks_matrices(make, curved):
     params = {"init": "random", "max_epochs": 20, "learning_rate": 0.01, **FREE}
     free = make(weight_decay=0, **params).fit(curved)

@@ -105,6 +105,7 @@ def test_recorded_reconstruction_is_summed_over_features(make_vae, rng):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Training left only 0 of the 3")
 def test_beta_weighs_the_kl(make_vae, rng):
     X = rng.normal(size=(500, 3)) @ rng.normal(size=(3, 10))
     X = StandardScaler().fit_transform(X + 0.1 * rng.normal(size=X.shape))

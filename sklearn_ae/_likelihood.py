@@ -1,0 +1,73 @@
+"""Base classes of likelihoods: parameters on one side, torch modules on the other."""
+
+from abc import ABCMeta, abstractmethod
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import nn
+
+
+class Likelihood(BaseEstimator, metaclass=ABCMeta):
+    """Base class of the likelihoods."""
+
+    _parameter_constraints: dict = {}
+    #: Whether the likelihood refuses negative data.
+    positive_only = False
+
+    def on_features(self, n_features, names):
+        """Return the likelihood for columns of a number and, perhaps, of names."""
+        return self
+
+    def check_data(self, X, owner):
+        """Raise ValueError if X, which may have NaN, is outside the domain."""
+
+    @abstractmethod
+    def build(self, *, center, noise_scale, noise_floor):
+        """Return the module of the likelihood.
+
+        Parameters
+        ----------
+        center : ndarray of shape (n_features,)
+            What was subtracted from X.
+        noise_scale : float
+            Standard deviation of the noise before training, in X's units.
+        noise_floor : float
+            The smallest standard deviation that training may reach.
+        """
+
+
+class BuiltLikelihood(nn.Module):
+    """Base class of the modules; a subclass sets `link` and defines two methods.
+
+    Attributes
+    ----------
+    link : nn.Module
+        How a decoder's output means a centred reconstruction.
+    is_discrete : bool or ndarray of shape (n_features,)
+        Whether draws are whole numbers once the centre is added.
+    noise_variance : float or None
+        That of normal noise before training, for probabilistic PCA to start from; None
+        leaves probabilistic PCA its own.
+    """
+
+    is_discrete = False
+    noise_variance = None
+
+    def drawn(self, x, generator):
+        """Return the rows that a training step sees, `x` unless there is a choice."""
+        return x
+
+    def terms(self, x, parameter):
+        """Return the negative log-likelihood of each value, in nats, in X's units."""
+        raise NotImplementedError
+
+    def nll(self, x, parameter, observed=None):
+        """Return that of each row, of its observed values where some are missing."""
+        terms = self.terms(x, parameter)
+        if observed is not None:
+            terms = torch.where(observed, terms, 0.0)
+        return terms.sum(1)
+
+    def sample(self, parameter, generator):
+        """Draw centred rows."""
+        raise NotImplementedError

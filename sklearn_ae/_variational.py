@@ -1,0 +1,169 @@
+"""The torch module of the variational autoencoder: its bounds and its likelihood."""
+
+import math
+
+import torch
+
+from sklearn_ae._modules import TwoPaths
+
+# Log variances stay within this distance of where they start, so that no exponential
+# can overflow.
+LOG_VARIANCE_REACH = 10.0
+
+
+class VariationalAutoencoder(TwoPaths):
+    """Normal posteriors over codes; the terms are reconstruction, KL and penalty.
+
+    With several draws in training, `bound` takes the place of the first two: minus the
+    logarithm of the mean importance weight.
+
+    Parameters
+    ----------
+    prior : nn.Module
+        A built prior.
+    beta : float
+        Weight of the KL divergence.
+    free_bits : float
+        Nats per code column below which, on the mean over a batch, training does not
+        count the KL divergence.
+    n_draws : int
+        Draws of each row's code in training.
+    encoder, decoder, frame, cost, corruption, penalty
+        As for the base class; the encoder gives means, then log variances.
+
+    Attributes
+    ----------
+    kl_weight : Tensor of no dimensions
+        The weight in training, which a warm-up changes between steps. It is not part of
+        the state: the weights of any epoch go with the last one.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        frame,
+        cost,
+        corruption=None,
+        penalty=None,
+        *,
+        prior,
+        beta=1.0,
+        free_bits=0.0,
+        n_draws=1,
+    ):
+        super().__init__(encoder, decoder, frame, cost, corruption, penalty)
+        self.prior = prior
+        self.beta = beta
+        self.free_bits = free_bits
+        self.n_draws = n_draws
+        self.register_buffer("kl_weight", torch.tensor(float(beta)), persistent=False)
+        self.register_buffer(
+            "log_variance", torch.as_tensor(frame.log_variance, dtype=torch.float32)
+        )
+
+    def posterior(self, x):
+        """Return mean and log variance of filled rows' codes, on the prior's scale."""
+        mean = 0.0
+        log_variance = self.log_variance.expand(len(x), -1)
+        if self.networks_on:
+            output = self.encoder(x * self.input_scale)
+            mean_output, log_variance_output = output.chunk(2, dim=1)
+            mean = self.code_branch_scale * mean_output
+            log_variance = log_variance + LOG_VARIANCE_REACH * torch.tanh(
+                log_variance_output / LOG_VARIANCE_REACH
+            )
+        if self.encode_weight is not None:
+            mean = mean + x @ self.encode_weight
+        return mean, log_variance
+
+    def _mean(self, x):
+        return self.posterior(x)[0]
+
+    def encode(self, x):
+        """Return posterior means in PCA's units."""
+        return self._mean(self.filled(x)[0]) * self.code_scale
+
+    def reparameterised(self, mean, log_variance, generator):
+        """Draw one code a row: the mean plus standard deviations of normal noise."""
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        return mean + (0.5 * log_variance).exp() * noise
+
+    def _kl(self, prior, mean, log_variance, code):
+        terms = prior.kl_terms(mean, log_variance, code)
+        if self.training and self.free_bits:
+            # Terms of several columns together have the bits of all of them.
+            floor = self.free_bits * mean.shape[1] / terms.shape[1]
+            return terms.mean(0).clamp(min=floor).sum().expand(len(mean))
+        return terms.sum(1)
+
+    def forward(self, x):
+        x, observed = self.filled(x)
+        generator = self._generator(x)
+        x = self.cost.drawn(x, generator)
+        seen = self._corrupted(x, generator)
+        mean, log_variance = self.posterior(seen)
+        weight = self.kl_weight if self.training else self.beta
+        prior = self.prior.given(self.posterior)
+        if self.n_draws > 1:
+            noise = torch.randn(
+                (len(x), self.n_draws, mean.shape[1]),
+                generator=generator,
+                device=x.device,
+            )
+            weights = self._log_weights(
+                x, observed, mean, log_variance, noise, prior, weight
+            )
+            terms = {"bound": math.log(self.n_draws) - weights.logsumexp(1)}
+        else:
+            code = self.reparameterised(mean, log_variance, generator)
+            terms = {
+                "reconstruction": self.cost.nll(x, self.parameter(code), observed),
+                "kl": weight * self._kl(prior, mean, log_variance, code),
+            }
+        return self._with_penalty(terms, mean, self._mean, seen, generator)
+
+    def _log_weights(self, x, observed, mean, log_variance, noise, prior, weight=1.0):
+        """Return the logarithm of each draw's importance weight."""
+        code = mean[:, None] + (0.5 * log_variance).exp()[:, None] * noise
+        n_rows, n_draws, n_components = code.shape
+        flat = code.reshape(-1, n_components)
+        repeated = x.repeat_interleave(n_draws, dim=0)
+        if observed is not None:
+            observed = observed.repeat_interleave(n_draws, dim=0)
+        nll = self.cost.nll(repeated, self.parameter(flat), observed)
+        log_posterior = (
+            -0.5 * noise.square().sum(-1)
+            - 0.5 * log_variance.sum(1, keepdim=True)
+            - 0.5 * n_components * math.log(2 * math.pi)
+        )
+        log_prior = prior.log_prob(flat).reshape(n_rows, n_draws)
+        return weight * (log_prior - log_posterior) - nll.reshape(n_rows, n_draws)
+
+    def log_likelihood(self, x, noise, prior):
+        """Return the importance-sampled log-likelihood of each row, in nats.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_rows, n_features)
+            Centred rows; of those with NaN, that of their observed values.
+        noise : Tensor of shape (n_draws, n_components)
+            Standard normal draws, the same for all rows.
+        prior : nn.Module
+            What the codes come from.
+        """
+        x, observed = self.filled(x)
+        if observed.all():
+            observed = None
+        mean, log_variance = self.posterior(x)
+        weights = self._log_weights(x, observed, mean, log_variance, noise, prior)
+        return weights.logsumexp(1) - math.log(len(noise))
+
+    def moments(self, x):
+        """Return posterior means, then standard deviations, on the prior's scale."""
+        mean, log_variance = self.posterior(self.filled(x)[0])
+        return torch.cat([mean, (0.5 * log_variance).exp()], dim=1)
+
+    def draw(self, code, generator):
+        """Draw centred rows from the likelihood at codes on the prior's scale."""
+        return self.cost.sample(self.parameter(code), generator)

@@ -1,0 +1,51 @@
+"""Parts made by hand, for the tests of the torch modules."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from sklearn_ae._modules import Autoencoder
+from sklearn_ae._start import pca_frame, ppca_frame
+from sklearn_ae._variational import VariationalAutoencoder
+from sklearn_ae.likelihoods import Gaussian
+from sklearn_ae.losses import SquaredError
+from sklearn_ae.priors import StandardNormal
+
+
+class Constant(nn.Module):
+    """Gives the same row whatever it gets."""
+
+    def __init__(self, *row):
+        super().__init__()
+        self.register_buffer("row", torch.tensor(row))
+
+    def forward(self, x):
+        return self.row.expand(len(x), -1)
+
+
+def autoencoder(start, encoder=None, decoder=None, **parts):
+    frame = pca_frame(start, pooled_input=False, corrupted=False)
+    cost = SquaredError().build(center=start.mean, unit=start.residual_rms)
+    encoder = encoder or Constant(0.0)
+    decoder = decoder or Constant(0.0, 0.0, 0.0, 0.0)
+    return Autoencoder(encoder, decoder, frame, cost, **parts).eval()
+
+
+def built_prior(prior, start):
+    rows = np.random.RandomState(1).normal(size=(20, len(start.mean)))
+    rows = (rows * start.feature_scale).astype(np.float32)
+    return prior.build(len(start.variances), rows, start.feature_scale)
+
+
+def variational(start, encoder=None, decoder=None, likelihood=None, **parts):
+    frame = ppca_frame(start, pooled_input=False, corrupted=False)
+    cost = (likelihood or Gaussian()).build(
+        center=start.mean, noise_scale=np.sqrt(start.noise_variance), noise_floor=1e-6
+    )
+    encoder = encoder or Constant(0.0, 0.0)
+    decoder = decoder or Constant(0.0, 0.0, 0.0, 0.0)
+    prior = built_prior(parts.pop("prior", StandardNormal()), start)
+    parts = {"corruption": None, "penalty": None, **parts}
+    return VariationalAutoencoder(
+        encoder, decoder, frame, cost, **parts, prior=prior
+    ).eval()
