@@ -92,7 +92,9 @@ def test_columns_beyond_the_factors_are_no_failure(make_vae, rng):
 
 
 def test_a_collapse_is_told_and_how_to_avoid_it(make_vae, rng):
-    model = make_vae(3, beta=100.0, guard=False, max_epochs=60, learning_rate=0.02)
+    model = make_vae(
+        n_components=3, beta=100.0, guard=False, max_epochs=60, learning_rate=0.02
+    )
     message = r"only \d of the 3 code columns .* free_bits=0.1 or a lower beta"
     with pytest.warns(ConvergenceWarning, match=message):
         model.fit(factors(rng, 3))
