@@ -168,7 +168,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; missing values, NaN, count as their column's mean.
+            Rows.
 
         Returns
         -------
@@ -292,8 +292,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows. Of a row with missing values, NaN, it is the log-likelihood of those
-            observed.
+            Rows.
         n_draws : int, default=100
             Draws from each row's posterior.
 
