@@ -215,24 +215,16 @@ class BaseAutoencoder(
 
     def _compare_with_pca(self, rows):
         """Note the gain on the held-out rows; keep PCA unless it is significant."""
-        baseline, losses, training_gains = self._losses_beside_pca(rows)
-        self.gain_over_pca_ = self._gain(baseline, losses)
-        if self.guard and not self._is_gain(baseline - losses, training_gains):
-            self.net_.module_.use_networks(False)
-            self.gain_over_pca_ = 0.0
-
-    def _beats_pca(self, rows):
-        baseline, losses, training_gains = self._losses_beside_pca(rows)
-        return self._is_gain(baseline - losses, training_gains)
-
-    def _losses_beside_pca(self, rows):
-        """Return PCA's and our losses on the held-out rows, and training gains."""
         net = self.net_
         losses, training_losses = map(net.row_losses, (rows.valid, rows))
         net.module_.use_networks(False)
         baseline, training_baseline = map(net.row_losses, (rows.valid, rows))
+        training_gains = training_baseline - training_losses
+        if self.guard and not self._is_gain(baseline - losses, training_gains):
+            self.gain_over_pca_ = 0.0
+            return
         net.module_.use_networks(True)
-        return baseline, losses, training_baseline - training_losses
+        self.gain_over_pca_ = self._gain(baseline, losses)
 
     def _is_gain(self, gains, other_gains=()):
         level = DEFAULT_LEVEL if isinstance(self.guard, bool) else self.guard

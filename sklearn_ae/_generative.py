@@ -46,7 +46,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
     # ---- training
 
     def _train_again(self, rows):
-        """Train once more with a warm-up where code columns hardly came into use.
+        """Train once more with a warm-up where code columns say little.
 
         From the same start, with the divergence's weight rising from zero, columns are
         put to use before they have to pay for it. The better net by the bound on the
@@ -54,11 +54,10 @@ class GenerativeAutoencoder(BaseAutoencoder):
         """
         if self.kl_warmup != "auto" or self.beta > 1:
             return
-        first = self.net_
-        losses = first.row_losses(rows.valid)
-        gained = self.init != "pca" or self._beats_pca(rows)
-        if self._n_used(rows, ACTIVE if gained else INFORMED) >= self._n_usable(rows):
+        mean, _ = self._moments_over(_thinned(rows.data))
+        if (mean.var(axis=0) > INFORMED).sum() >= self._n_usable(rows):
             return
+        first = self.net_
         device = torch.device(first.device)
         self.net_ = second = make_net(self, first.module, device)
         with seeded(self._stream.randint(2**31), device):
@@ -68,13 +67,9 @@ class GenerativeAutoencoder(BaseAutoencoder):
         seed = self._stream.randint(2**31)
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
         warm_up.set_params(share=0.0)
-        if second.row_losses(rows.valid).mean() >= losses.mean():
+        bounds = [-net.row_losses(rows.valid).mean() for net in (first, second)]
+        if bounds[0] >= bounds[1]:
             self.net_ = first
-
-    def _n_used(self, rows, least_variance):
-        """Return how many columns' posterior means vary by more than so much."""
-        mean, _ = self._moments_over(_thinned(rows.data))
-        return (mean.var(axis=0) > least_variance).sum()
 
     def _n_usable(self, rows):
         """Return how many code columns the data evidently can use.
@@ -168,7 +163,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; missing values, NaN, count as their column's mean.
+            Rows.
 
         Returns
         -------
@@ -292,8 +287,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows. Of a row with missing values, NaN, it is the log-likelihood of those
-            observed.
+            Rows.
         n_draws : int, default=100
             Draws from each row's posterior.
 

@@ -2,7 +2,6 @@
 
 from abc import ABCMeta, abstractmethod
 
-import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
@@ -19,7 +18,7 @@ class Likelihood(BaseEstimator, metaclass=ABCMeta):
         return self
 
     def check_data(self, X, owner):
-        """Raise ValueError if X, which may have NaN, is outside the domain."""
+        """Raise ValueError if X is outside the domain."""
 
     @abstractmethod
     def build(self, *, center, noise_scale, noise_floor):
@@ -61,12 +60,9 @@ class BuiltLikelihood(nn.Module):
         """Return the negative log-likelihood of each value, in nats, in X's units."""
         raise NotImplementedError
 
-    def nll(self, x, parameter, observed=None):
-        """Return that of each row, of its observed values where some are missing."""
-        terms = self.terms(x, parameter)
-        if observed is not None:
-            terms = torch.where(observed, terms, 0.0)
-        return terms.sum(1)
+    def nll(self, x, parameter):
+        """Return that of each row."""
+        return self.terms(x, parameter).sum(1)
 
     def sample(self, parameter, generator):
         """Draw centred rows."""

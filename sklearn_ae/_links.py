@@ -165,21 +165,21 @@ def count_terms(counts, log_rate):
 
 
 def check_not_negative(X, name):
-    """Raise ValueError if a value of X is negative; missing values are not.
+    """Raise ValueError if a value of X is negative.
 
     `name` says who asks, as in "the 'log_loss' of AutoencoderTransformer".
     """
-    if np.fmin.reduce(X, axis=None) < 0:
+    if X.min() < 0:
         raise ValueError(f"Negative values in data passed to {name}.")
 
 
 def check_unit_interval(X, name):
-    """Raise ValueError unless all values of X are in [0, 1] or missing.
+    """Raise ValueError unless all values of X are in [0, 1].
 
     `name` is as for `check_not_negative`.
     """
     check_not_negative(X, name)
-    largest = np.fmax.reduce(X, axis=None)
+    largest = X.max()
     if largest > 1:
         raise ValueError(
             f"X has the value {largest:g}, but {name} needs values in [0, 1]; "

@@ -33,13 +33,9 @@ class TwoPaths(nn.Module):
         False leaves the linear path alone: PCA, or probabilistic PCA.
     natural_scale : float
         What loss terms are multiplied by to be in their own units.
-    has_missing : bool
-        Whether training rows may have NaN for values that are missing. In evaluation
-        they always may.
     """
 
     networks_on = True
-    has_missing = False
     natural_scale = 1.0
 
     def __init__(self, encoder, decoder, frame, cost, corruption=None, penalty=None):
@@ -92,16 +88,6 @@ class TwoPaths(nn.Module):
         """Return centred mean reconstructions of codes in PCA's units."""
         return self.cost.link.mean(self.parameter(code / self.code_scale))
 
-    def filled(self, x):
-        """Return rows with means for missing values, and where values are observed.
-
-        The second is None for rows of which none may be missing.
-        """
-        if self.training and not self.has_missing:
-            return x, None
-        missing = x.isnan()
-        return torch.where(missing, 0.0, x), ~missing
-
     def _generator(self, x):
         """Return the source of random draws: torch's own in training, else a fixed."""
         if self.training:
@@ -135,12 +121,11 @@ class Autoencoder(TwoPaths):
 
     def encode(self, x):
         """Return codes in PCA's units."""
-        return self._code(self.filled(x)[0]) * self.code_scale
+        return self._code(x) * self.code_scale
 
     def forward(self, x):
-        x, observed = self.filled(x)
         generator = self._generator(x)
         seen = self._corrupted(x, generator)
         code = self._code(seen)
-        terms = {"reconstruction": self.cost(x, self.parameter(code), observed)}
+        terms = {"reconstruction": self.cost(x, self.parameter(code))}
         return self._with_penalty(terms, code, self._code, seen, generator)

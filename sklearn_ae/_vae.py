@@ -10,7 +10,13 @@ from sklearn_ae._callbacks import KLWarmUp
 from sklearn_ae._generative import GenerativeAutoencoder
 from sklearn_ae._parts import PART_CONSTRAINTS, Parts
 from sklearn_ae._start import NOISE_FLOOR, centred_float32, ppca_frame
-from sklearn_ae._utils import HasMethods, Interval, StrOptions, resolve
+from sklearn_ae._utils import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_parameters,
+    resolve,
+)
 from sklearn_ae._variational import VariationalAutoencoder
 from sklearn_ae.likelihoods import LIKELIHOODS
 from sklearn_ae.priors import PRIORS
@@ -79,9 +85,9 @@ class VAETransformer(GenerativeAutoencoder):
     kl_warmup : "auto" or float, default="auto"
         Share of the epochs over which the divergence's weight rises linearly from 0 to
         `beta`, in [0, 1]. Validation always has the full weight. "auto" trains without;
-        where that leaves columns of the code unused that carry more than noise, or
-        nothing is gained over probabilistic PCA whose columns say little, it trains
-        once more from the start with 0.5, and the better by the held-out rows stays.
+        where that leaves columns saying little for which the data have more than noise,
+        it trains once more from the start with 0.5, and the better by the held-out rows
+        stays.
     free_bits : float, default=0.0
         Nats per code column below which training does not count the divergence, on the
         mean over a batch; keeps columns in use. Needs ``n_importance_samples=1``.
@@ -272,6 +278,8 @@ class VAETransformer(GenerativeAutoencoder):
             )
         prior = resolve(self.prior, PRIORS)
         n_rows = getattr(prior, "n_pseudo_rows", 0)
+        if hasattr(prior, "n_pseudo_rows"):
+            check_parameters(prior)
         chosen = self._stream.permutation(len(X))[:n_rows] if n_rows else []
         return partial(
             _build,

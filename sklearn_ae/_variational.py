@@ -63,7 +63,7 @@ class VariationalAutoencoder(TwoPaths):
         )
 
     def posterior(self, x):
-        """Return mean and log variance of filled rows' codes, on the prior's scale."""
+        """Return mean and log variance of each row's code, on the prior's scale."""
         mean = 0.0
         log_variance = self.log_variance.expand(len(x), -1)
         if self.networks_on:
@@ -82,7 +82,7 @@ class VariationalAutoencoder(TwoPaths):
 
     def encode(self, x):
         """Return posterior means in PCA's units."""
-        return self._mean(self.filled(x)[0]) * self.code_scale
+        return self._mean(x) * self.code_scale
 
     def reparameterised(self, mean, log_variance, generator):
         """Draw one code a row: the mean plus standard deviations of normal noise."""
@@ -98,7 +98,6 @@ class VariationalAutoencoder(TwoPaths):
         return terms.sum(1)
 
     def forward(self, x):
-        x, observed = self.filled(x)
         generator = self._generator(x)
         x = self.cost.drawn(x, generator)
         seen = self._corrupted(x, generator)
@@ -111,27 +110,23 @@ class VariationalAutoencoder(TwoPaths):
                 generator=generator,
                 device=x.device,
             )
-            weights = self._log_weights(
-                x, observed, mean, log_variance, noise, prior, weight
-            )
+            weights = self._log_weights(x, mean, log_variance, noise, prior, weight)
             terms = {"bound": math.log(self.n_draws) - weights.logsumexp(1)}
         else:
             code = self.reparameterised(mean, log_variance, generator)
             terms = {
-                "reconstruction": self.cost.nll(x, self.parameter(code), observed),
+                "reconstruction": self.cost.nll(x, self.parameter(code)),
                 "kl": weight * self._kl(prior, mean, log_variance, code),
             }
         return self._with_penalty(terms, mean, self._mean, seen, generator)
 
-    def _log_weights(self, x, observed, mean, log_variance, noise, prior, weight=1.0):
+    def _log_weights(self, x, mean, log_variance, noise, prior, weight=1.0):
         """Return the logarithm of each draw's importance weight."""
         code = mean[:, None] + (0.5 * log_variance).exp()[:, None] * noise
         n_rows, n_draws, n_components = code.shape
         flat = code.reshape(-1, n_components)
         repeated = x.repeat_interleave(n_draws, dim=0)
-        if observed is not None:
-            observed = observed.repeat_interleave(n_draws, dim=0)
-        nll = self.cost.nll(repeated, self.parameter(flat), observed)
+        nll = self.cost.nll(repeated, self.parameter(flat))
         log_posterior = (
             -0.5 * noise.square().sum(-1)
             - 0.5 * log_variance.sum(1, keepdim=True)
@@ -146,22 +141,19 @@ class VariationalAutoencoder(TwoPaths):
         Parameters
         ----------
         x : Tensor of shape (n_rows, n_features)
-            Centred rows; of those with NaN, that of their observed values.
+            Centred rows.
         noise : Tensor of shape (n_draws, n_components)
             Standard normal draws, the same for all rows.
         prior : nn.Module
             What the codes come from.
         """
-        x, observed = self.filled(x)
-        if observed.all():
-            observed = None
         mean, log_variance = self.posterior(x)
-        weights = self._log_weights(x, observed, mean, log_variance, noise, prior)
+        weights = self._log_weights(x, mean, log_variance, noise, prior)
         return weights.logsumexp(1) - math.log(len(noise))
 
     def moments(self, x):
         """Return posterior means, then standard deviations, on the prior's scale."""
-        mean, log_variance = self.posterior(self.filled(x)[0])
+        mean, log_variance = self.posterior(x)
         return torch.cat([mean, (0.5 * log_variance).exp()], dim=1)
 
     def draw(self, code, generator):

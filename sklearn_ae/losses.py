@@ -4,9 +4,8 @@ A loss is a small estimator without torch state; ``build`` gives the module that
 computes it. Built losses share one interface:
 
 - ``link``: how a decoder's output means a reconstruction;
-- ``forward(x, parameter, observed=None)``: loss of each row, summed over its features
-  (those observed, where some are missing) and divided by ``natural_scale``, so that
-  data of any units train alike;
+- ``forward(x, parameter)``: loss of each row, summed over its features and divided by
+  ``natural_scale``, so that data of any units train alike;
 - ``natural_scale``: what to multiply by to have the loss in its own units.
 """
 
@@ -70,11 +69,8 @@ class _BuiltLoss(nn.Module):
         """Return the loss of each value, over `natural_scale`."""
         raise NotImplementedError
 
-    def forward(self, x, parameter, observed=None):
-        terms = self.terms(x, parameter)
-        if observed is not None:
-            terms = torch.where(observed, terms, 0.0)
-        return terms.sum(1)
+    def forward(self, x, parameter):
+        return self.terms(x, parameter).sum(1)
 
 
 class _BuiltError(_BuiltLoss):

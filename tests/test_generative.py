@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as SklearnMixture
 
-from sklearn_ae import VAETransformer
+from sklearn_ae.networks import MLP
 from sklearn_ae.priors import GaussianMixture, StandardNormal
 
 
@@ -92,7 +92,9 @@ def test_columns_beyond_the_factors_are_no_failure(make_vae, rng):
 
 
 def test_a_collapse_is_told_and_how_to_avoid_it(make_vae, rng):
-    model = make_vae(3, beta=100.0, guard=False, max_epochs=60, learning_rate=0.02)
+    model = make_vae(
+        n_components=3, beta=100.0, guard=False, max_epochs=60, learning_rate=0.02
+    )
     message = r"only \d of the 3 code columns .* free_bits=0.1 or a lower beta"
     with pytest.warns(ConvergenceWarning, match=message):
         model.fit(factors(rng, 3))
@@ -100,15 +102,15 @@ def test_a_collapse_is_told_and_how_to_avoid_it(make_vae, rng):
 
 
 @pytest.mark.slow
-def test_the_swiss_roll_is_unrolled(rng):
-    """Where nothing is gained over columns that say little, a warm-up finds more."""
-    t = rng.uniform(1.5, 4.5, size=600) * np.pi
-    X = np.column_stack([t * np.cos(t), rng.uniform(0, 21, size=600), t * np.sin(t)])
-    params = {"max_epochs": 150, "random_state": 0, "device": "cpu"}
-    model = VAETransformer(2, **params).fit(X)
-    assert model.active_units_.all()
-    assert (model.kl_per_component_ > 0.5).all()
-    assert model.score(X) > PCA(2).fit(X).score(X) + 0.2
+def test_the_swiss_roll_is_unrolled(make_vae, rng):
+    """Where columns say little, a second training with a warm-up finds more."""
+    t = rng.uniform(1.5, 4.5, size=1000) * np.pi
+    X = np.column_stack([t * np.cos(t), rng.uniform(0, 21, size=1000), t * np.sin(t)])
+    params = {"max_epochs": 80, "batch_size": 50, "learning_rate": 0.02}
+    model = make_vae(network=MLP((32,)), guard=False, **params).fit(X)
+    assert (model.kl_per_component_ > 0.4).all()
+    assert model.score(X) > PCA(2).fit(X).score(X) + 0.05
+    # Training that goes on has the full weight.
     assert dict(model.net_.callbacks_)["kl_warmup"].share == 0
 
 

@@ -124,7 +124,6 @@ def test_one_importance_sample_is_the_evidence_lower_bound(start, x, prior):
         module = modules[1]
         weights = module._log_weights(
             many,
-            None,
             *module.posterior(many),
             noise,
             module.prior.given(module.posterior),
@@ -154,20 +153,3 @@ def test_vamp_kl_is_that_of_its_density(start, x):
     expected = posterior.log_prob(code).sum(1) - prior.log_prob(code)
     kl = prior.kl_terms(mean, log_variance, code).sum(1)
     torch.testing.assert_close(kl, expected, atol=1e-4, rtol=1e-4)
-
-
-def test_missing_values_do_not_count(start, x):
-    """The likelihood is that of the observed ones, encoded with means for the rest."""
-    module = variational(start, nn.Linear(4, 2), nn.Linear(1, 4))
-    x[:, 1] = torch.nan
-    noise = torch.randn(5, 1)
-    with torch.no_grad():
-        scores = module.log_likelihood(x, noise, module.prior)
-        filled = torch.nan_to_num(x)
-        whole = module.log_likelihood(filled, noise, module.prior)
-        code = module.posterior(filled)[0]
-        terms = module.cost.terms(filled, module.parameter(code))
-        observed = module.cost.nll(filled, module.parameter(code), ~x.isnan())
-    assert torch.isfinite(scores).all()
-    assert not torch.allclose(scores, whole)
-    torch.testing.assert_close(observed, terms[:, [0, 2, 3]].sum(1))
