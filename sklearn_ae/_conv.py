@@ -81,8 +81,8 @@ class Conv(BaseEstimator):
     """Convolutional encoder and decoder for images given as flattened rows.
 
     Each stage halves height and width, rounded up, by a strided 3 x 3 convolution.
-    Residual blocks follow at the coarsest size, then a linear map to the code. The
-    decoder mirrors this with transposed convolutions.
+    Residual blocks follow at the coarsest size, then a fully connected layer and the
+    code. The decoder mirrors this with transposed convolutions.
 
     Parameters
     ----------
@@ -96,6 +96,8 @@ class Conv(BaseEstimator):
         both to 8 or less, at least one.
     n_blocks : int, default=1
         Residual blocks of each half.
+    n_hidden : int, default=128
+        Units of the fully connected layer between maps and code; 0 is none.
     activation : {"silu", "relu", "gelu", "elu", "tanh", "identity"}, module or \
             callable, default="silu"
         The non-linearity. A torch module is copied for each layer; a callable without
@@ -125,6 +127,7 @@ class Conv(BaseEstimator):
         "n_channels": [Interval(Integral, 1, None, closed="left")],
         "n_stages": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "n_blocks": [Interval(Integral, 0, None, closed="left")],
+        "n_hidden": [Interval(Integral, 0, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS)), callable],
         "group_norm": ["boolean"],
     }
@@ -138,6 +141,7 @@ class Conv(BaseEstimator):
         n_channels=32,
         n_stages="auto",
         n_blocks=1,
+        n_hidden=128,
         activation="silu",
         group_norm=False,
     ):
@@ -145,6 +149,7 @@ class Conv(BaseEstimator):
         self.n_channels = n_channels
         self.n_stages = n_stages
         self.n_blocks = n_blocks
+        self.n_hidden = n_hidden
         self.activation = activation
         self.group_norm = group_norm
 
@@ -182,6 +187,16 @@ class Conv(BaseEstimator):
             for _ in range(self.n_blocks)
         ]
 
+    def _connected(self, n_in, n_out):
+        """Return the fully connected layers between maps and code."""
+        if self.n_hidden == 0:
+            return [nn.Linear(n_in, n_out)]
+        return [
+            nn.Linear(n_in, self.n_hidden),
+            make_activation(self.activation, "Conv"),
+            nn.Linear(self.n_hidden, n_out),
+        ]
+
     def _encoder(self, shape, sizes, widths, n_outputs, zero_output):
         layers = [_ToImages(shape)]
         for stage, (n_in, n_out) in enumerate(pairwise(widths)):
@@ -189,13 +204,16 @@ class Conv(BaseEstimator):
                 layers += self._activated(n_in)
             layers.append(nn.Conv2d(n_in, n_out, 3, stride=2, padding=1))
         layers += [*self._blocks(widths[-1]), *self._activated(widths[-1]), _ToRows()]
-        last = nn.Linear(widths[-1] * math.prod(sizes[-1]), n_outputs)
-        return nn.Sequential(*layers, zeroed(last) if zero_output else last)
+        n_maps = widths[-1] * math.prod(sizes[-1])
+        layers += self._connected(n_maps, n_outputs)
+        if zero_output:
+            zeroed(layers[-1])
+        return nn.Sequential(*layers)
 
     def _decoder(self, n_components, sizes, widths, zero_output):
         coarsest = (widths[-1], *sizes[-1])
-        layers = [nn.Linear(n_components, math.prod(coarsest)), _ToMaps(coarsest)]
-        layers += self._blocks(widths[-1])
+        layers = self._connected(n_components, math.prod(coarsest))
+        layers += [_ToMaps(coarsest), *self._blocks(widths[-1])]
         for (n_in, n_out), size in zip(
             pairwise(widths[::-1]), sizes[-2::-1], strict=True
         ):

@@ -13,7 +13,7 @@ class AnyWidthConv(Conv):
     """`Conv` on rows of any length, as the checks have: images of one line."""
 
     def build(self, n_features, *args, **kwargs):
-        conv = Conv((1, 1, n_features), self.n_channels, self.n_stages)
+        conv = Conv((1, 1, n_features), n_channels=self.n_channels)
         return conv.build(n_features, *args, **kwargs)
 
 

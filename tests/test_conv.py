@@ -51,6 +51,7 @@ def test_conv_auto_needs_a_square(make, curved, network):
         ("n_channels", [0, 1.5, "a"]),
         ("n_stages", [0, 1.5, "a"]),
         ("n_blocks", [-1, 1.5, "a"]),
+        ("n_hidden", [-1, 1.5, "a"]),
         ("activation", ["step", None]),
         ("group_norm", [1, "yes"]),
     ],
@@ -120,6 +121,19 @@ def test_channels_are_halved_down_to_eight():
     encoder, _ = build(Conv((3, 64, 64), n_channels=24, n_stages=4), n_features=12288)
     strided = [m for m in encoder if isinstance(m, nn.Conv2d)]
     assert [m.out_channels for m in strided] == [8, 8, 12, 24]
+
+
+@pytest.mark.parametrize("n_hidden", [0, 7])
+def test_hidden_units_between_maps_and_code(n_hidden):
+    encoder, decoder = build(Conv((1, 6, 6), n_channels=8, n_hidden=n_hidden))
+    widths = [
+        [(m.in_features, m.out_features) for m in half if isinstance(m, nn.Linear)]
+        for half in (encoder, decoder)
+    ]
+    if n_hidden:
+        assert widths == [[(72, 7), (7, 4)], [(2, 7), (7, 72)]]
+    else:
+        assert widths == [[(72, 4)], [(2, 72)]]
 
 
 def test_blocks_are_residual():
