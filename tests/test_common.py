@@ -43,9 +43,10 @@ LIKELIHOODS = [
     Mixed([("laplace", [0])]),
 ]
 VAE_ONLY = [{"likelihood": likelihood} for likelihood in LIKELIHOODS]
+# As scikit-learn does for its own, the defaults are checked with fewer iterations.
 ESTIMATORS = [
-    AutoencoderTransformer(),
-    VAETransformer(),
+    AutoencoderTransformer(max_epochs=5),
+    VAETransformer(max_epochs=5),
     *(small(AutoencoderTransformer, **params) for params in SHARED + AE_ONLY),
     *(small(VAETransformer, **params) for params in SHARED + VAE_ONLY),
 ]

@@ -194,3 +194,16 @@ def test_all_options_at_once(make, curved):
     )
     model = make(network=network, guard=False, init="random").fit(curved)
     assert np.isfinite(model.transform(curved)).all()
+
+
+def test_depth_does_not_fade_the_input():
+    """Linear hidden layers hand on the spread of what comes in."""
+    torch.manual_seed(0)
+    network = MLP((256,) * 6, activation="identity")
+    encoder, _ = network.build(
+        40, 2, encoder_outputs=2, decoder_outputs=40, zero_output=True
+    )
+    x = torch.randn(500, 40)
+    for layer in list(encoder)[:-1]:
+        x = layer(x)
+        assert 0.7 < x.std() < 1.4
