@@ -13,14 +13,15 @@ that of the training rows. All run on one thread.
 
 import argparse
 import time
+import warnings
 
 import numpy as np
 import torch
-from scipy.linalg import sqrtm
 from scipy.stats import ks_2samp
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import cross_val_predict, train_test_split
@@ -69,9 +70,10 @@ def features(classifier, X):
 def frechet_distance(a, b):
     """Return the squared Frechet distance of normal distributions fitted to rows."""
     covariances = np.cov(a.T), np.cov(b.T)
-    root = sqrtm(covariances[0] @ covariances[1]).real
+    # The trace of the product's root; features that are never on make it singular.
+    roots = np.sqrt(np.linalg.eigvals(covariances[0] @ covariances[1]).real.clip(0))
     means = np.square(a.mean(axis=0) - b.mean(axis=0)).sum()
-    return means + np.trace(covariances[0] + covariances[1] - 2 * root)
+    return means + np.trace(covariances[0] + covariances[1]) - 2 * roots.sum()
 
 
 def two_sample_auc(a, b):
@@ -100,7 +102,9 @@ def images(options):
     train, test, y_train = load_images(options)
     classifier = MLPClassifier((128, 64), max_iter=60, random_state=0)
     classifier.set_params(tol=0, n_iter_no_change=1000, early_stopping=False)
-    classifier.fit(train, y_train)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier.fit(train, y_train)
     target = features(classifier, test)
     n_samples = len(test)
     rows = {}
