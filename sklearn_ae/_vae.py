@@ -75,11 +75,16 @@ class VAETransformer(GenerativeAutoencoder):
         better bound on the held-out rows. A float in (0, 0.5] is the level of the
         one-sided test; True is 0.01, 2.3 standard errors. Has no effect with
         ``init="random"``.
-    likelihood : {"gaussian", "bernoulli"} or likelihood instance, default="gaussian"
+    likelihood : {"gaussian", "bernoulli", "poisson", "negative_binomial", "laplace", \
+            "student_t", "categorical"} or likelihood instance, default="gaussian"
         Distribution of a row around its reconstruction. "bernoulli" needs values in
-        [0, 1].
-    prior : {"normal"} or prior instance, default="normal"
-        Distribution of the codes.
+        [0, 1], the two of counts values of at least 0, "categorical" one-hot columns.
+        `likelihoods.Mixed` gives different columns different ones.
+    prior : {"gaussian_mixture", "normal", "vamp"} or prior instance, \
+            default="gaussian_mixture"
+        Distribution of the codes. "gaussian_mixture" trains with a standard normal one
+        and afterwards fits a mixture to the codes, which is kept if it makes the
+        held-out rows significantly more likely; "vamp" is trained with the networks.
     beta : float, default=1.0
         Weight of the Kullback-Leibler divergence; 1.0 gives the evidence lower bound.
     kl_warmup : "auto" or float, default="auto"
@@ -145,6 +150,14 @@ class VAETransformer(GenerativeAutoencoder):
     gain_over_pca_ : float
         Nats per row by which the bound on the held-out rows is above probabilistic
         PCA's; 0.0 where that was kept, NaN where nothing was compared.
+    active_units_ : ndarray of shape (n_components,), bool
+        Which columns of the code are in use: their posterior mean, on the scale of the
+        standard normal prior, has a variance above 0.01 over the training rows [3]_.
+    kl_per_component_ : ndarray of shape (n_components,)
+        Mean divergence of each column's posterior from a standard normal distribution
+        over the training rows, in nats.
+    prior_ : prior instance
+        The prior in use; where a mixture was kept, it has `mixture_`.
     mean_ : ndarray of shape (n_features,)
         Column means of the training rows.
     n_iter_ : int
