@@ -118,11 +118,10 @@ first = next(
     layer for layer in conv.net_.module_.encoder if hasattr(layer, "kernel_size")
 )
 filters = first.weight.detach().numpy()[:, 0]
-figure, axes = plt.subplots(2, 8, figsize=(8, 2.4))
-for axis, weights in zip(axes.flat, filters, strict=False):
-    axis.imshow(
-        weights, cmap="RdBu_r", vmin=-abs(filters).max(), vmax=abs(filters).max()
-    )
+largest = abs(filters).max()
+figure, axes = plt.subplots(4, 8, figsize=(8, 4))
+for axis, weights in zip(axes.flat, filters, strict=True):
+    axis.imshow(weights, cmap="RdBu_r", vmin=-largest, vmax=largest)
     axis.set(xticks=[], yticks=[])
 figure.suptitle("Filters of the first layer")
 plt.show()

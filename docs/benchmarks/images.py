@@ -75,7 +75,7 @@ class ProcessorTime(Callback):
 
 
 def n_epochs(model, X, seconds):
-    """Return how many epochs fit into some seconds, from a few on fewer rows.
+    """Return how many epochs fit into some seconds, from a few on a fourth of the rows.
 
     The first has work of its own.
     """
