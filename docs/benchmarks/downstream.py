@@ -88,6 +88,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="folder with mnist.npz")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--only", help="part of a table's name")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -98,7 +99,7 @@ def main():
         if args.only is not None and args.only not in table:
             continue
         X, y = load()
-        for k in SIZES:
+        for k in args.sizes:
             runs = [compare(X, y, k, seed) for seed in range(args.seeds)]
             cells = [
                 f"{np.mean([run[measure, name] for run in runs]):.3f}"
