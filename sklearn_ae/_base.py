@@ -216,15 +216,19 @@ class BaseAutoencoder(
     def _compare_with_pca(self, rows):
         """Note the gain on the held-out rows; keep PCA unless it is significant."""
         net = self.net_
-        losses, training_losses = map(net.row_losses, (rows.valid, rows))
+        losses, training_losses = map(self._compared_losses, (rows.valid, rows))
         net.module_.use_networks(False)
-        baseline, training_baseline = map(net.row_losses, (rows.valid, rows))
+        baseline, training_baseline = map(self._compared_losses, (rows.valid, rows))
         training_gains = training_baseline - training_losses
         if self.guard and not self._is_gain(baseline - losses, training_gains):
             self.gain_over_pca_ = 0.0
             return
         net.module_.use_networks(True)
         self.gain_over_pca_ = self._gain(baseline, losses)
+
+    def _compared_losses(self, rows):
+        """Return what the guard compares: the loss of each row."""
+        return self.net_.row_losses(rows)
 
     def _is_gain(self, gains, other_gains=()):
         level = DEFAULT_LEVEL if isinstance(self.guard, bool) else self.guard

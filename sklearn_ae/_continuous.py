@@ -1,6 +1,7 @@
 """Likelihoods of real values: noise around the reconstruction, in X's units."""
 
 import math
+from abc import abstractmethod
 from numbers import Real
 
 import numpy as np
@@ -126,12 +127,13 @@ class _Noise(Likelihood):
     def __init__(self, scale="learned"):
         self.scale = scale
 
+    @abstractmethod
     def _scale_over_deviation(self):
         """Return the scale of noise of unit standard deviation."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _build(self, scale, floor, learned_size, variance):
-        raise NotImplementedError
+        """Return the module for these; see `_BuiltNoise`."""
 
     def build(self, *, center, noise_scale, noise_floor):
         """Return the module; see the base class."""

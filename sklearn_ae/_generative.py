@@ -16,6 +16,8 @@ from sklearn_ae.priors import PRIORS
 # Seeds the draws of importance sampling, so that scores are deterministic.
 SCORE_SEED = 0
 SCORE_DRAWS = 100
+# Draws of each row with which the guard compares densities.
+GUARD_DRAWS = 10
 # Numbers in the codes' largest layer that are evaluated at a time when scoring.
 SCORE_BUDGET = 2**22
 # Training rows from which the posterior's summaries and the prior are computed.
@@ -42,6 +44,30 @@ class GenerativeAutoencoder(BaseAutoencoder):
 
     def _gain(self, baseline, losses):
         return float(baseline.mean() - losses.mean())
+
+    # ---- the guard
+
+    def _compared_losses(self, rows):
+        """Return minus the log-likelihoods: bounds from one draw are too noisy."""
+        module = self.net_.module_
+        device = self.net_.device
+        generator = torch.Generator(device).manual_seed(SCORE_SEED)
+
+        def losses(x):
+            shape = (len(x), GUARD_DRAWS, self.n_components_)
+            noise = torch.randn(shape, generator=generator, device=device)
+            prior = module.prior.given(module.posterior)
+            return -module.log_likelihood(x, noise, prior)
+
+        return self._over_rows(
+            losses, _thinned(rows.data), self._scored_rows(GUARD_DRAWS)
+        )
+
+    def _is_gain(self, gains, other_gains=()):
+        # A density can lose without bound on a row: the worst counts twice.
+        if len(gains) > 1:
+            gains = np.append(gains, gains.min())
+        return super()._is_gain(gains, other_gains)
 
     # ---- training
 

@@ -142,14 +142,15 @@ class VariationalAutoencoder(TwoPaths):
         ----------
         x : Tensor of shape (n_rows, n_features)
             Centred rows.
-        noise : Tensor of shape (n_draws, n_components)
-            Standard normal draws, the same for all rows.
+        noise : Tensor of shape (n_draws, n_components) or (n_rows, n_draws, \
+                n_components)
+            Standard normal draws, the same for all rows or each row's own.
         prior : nn.Module
             What the codes come from.
         """
         mean, log_variance = self.posterior(x)
         weights = self._log_weights(x, mean, log_variance, noise, prior)
-        return weights.logsumexp(1) - math.log(len(noise))
+        return weights.logsumexp(1) - math.log(noise.shape[-2])
 
     def moments(self, x):
         """Return posterior means, then standard deviations, on the prior's scale."""
