@@ -17,6 +17,7 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as _SklearnMixture
@@ -188,7 +189,8 @@ class GaussianMixture(BaseEstimator):
         ]
         if len(codes) == 1:
             standardised = np.repeat(standardised, 2, axis=0)
-        with warnings.catch_warnings():
+        # Codes are NumPy's, whatever X was.
+        with warnings.catch_warnings(), config_context(array_api_dispatch=False):
             # A mixture that has not quite converged still competes by its BIC.
             warnings.simplefilter("ignore", ConvergenceWarning)
             for mixture in mixtures:

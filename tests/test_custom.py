@@ -169,6 +169,7 @@ class Remember(Callback):
         self.states.append(copy.deepcopy(net.module_.state_dict()))
 
 
+@pytest.mark.filterwarnings("ignore:Training left only 0")
 def test_buffers_come_back_with_the_best_weights(make, curved):
     model = make(
         network=Custom(with_norm_and_dropout, with_norm_and_dropout),
