@@ -35,7 +35,7 @@ class Likelihood(BaseEstimator, metaclass=ABCMeta):
         """
 
 
-class BuiltLikelihood(nn.Module):
+class BuiltLikelihood(nn.Module, metaclass=ABCMeta):
     """Base class of the modules; a subclass sets `link` and defines two methods.
 
     Attributes
@@ -56,14 +56,14 @@ class BuiltLikelihood(nn.Module):
         """Return the rows that a training step sees, `x` unless there is a choice."""
         return x
 
+    @abstractmethod
     def terms(self, x, parameter):
         """Return the negative log-likelihood of each value, in nats, in X's units."""
-        raise NotImplementedError
 
     def nll(self, x, parameter):
         """Return that of each row."""
         return self.terms(x, parameter).sum(1)
 
+    @abstractmethod
     def sample(self, parameter, generator):
         """Draw centred rows."""
-        raise NotImplementedError

@@ -59,15 +59,15 @@ class _Loss(BaseEstimator, metaclass=ABCMeta):
         """
 
 
-class _BuiltLoss(nn.Module):
+class _BuiltLoss(nn.Module, metaclass=ABCMeta):
     def __init__(self, link, natural_scale):
         super().__init__()
         self.link = link
         self.natural_scale = float(natural_scale)
 
+    @abstractmethod
     def terms(self, x, parameter):
         """Return the loss of each value, over `natural_scale`."""
-        raise NotImplementedError
 
     def forward(self, x, parameter):
         return self.terms(x, parameter).sum(1)
