@@ -240,7 +240,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         return partial(
             _build,
             start,
-            Parts(self, (np.nanmin(X), np.nanmax(X))),
+            Parts(self, (X.min(), X.max())),
             loss,
             self._clipping_link(loss, start.mean, X),
         )
@@ -385,7 +385,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         ValueError
             If X has another number of features, or values that are not finite.
         """
-        return self.inverse_transform(self.transform(X))
+        return self.reconstruct(X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -110,7 +110,7 @@ class BaseAutoencoder(
                 self._check_data(X)
                 rows = centred_float32(X, self.mean_)
                 with self.net_.restored_on_error():
-                    self._train(rows)
+                    self._train(rows, continued=True)
             else:
                 self._train(*self._begin(X))
             self._finish(X)
@@ -192,7 +192,7 @@ class BaseAutoencoder(
             self.net_ = net.initialize()
         return rows, start.is_exact
 
-    def _train(self, rows, exact=False):
+    def _train(self, rows, exact=False, continued=False):
         """Train with held-out rows, and keep PCA unless it is beaten."""
         net = self.net_
         module = net.module_
@@ -208,7 +208,8 @@ class BaseAutoencoder(
         module.use_networks(True)
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
         if rows.valid is not None:
-            self._train_again(rows)
+            if not continued:
+                self._train_again(rows)
             if self.init == "pca":
                 self._compare_with_pca(rows)
         self._choose_prior(rows if rows.valid is not None else None)

@@ -25,6 +25,12 @@ def is_better(gains, level, other_gains=()):
     other_gains : array-like of shape (n_other_rows,), default=()
         Those of the training rows. How much they gain is no evidence, how far some
         fall short is.
+
+    Returns
+    -------
+    better : bool
+        True where the mean gain exceeds Student's critical value times its standard
+        error.
     """
     n_rows = len(gains)
     if n_rows < 2:

@@ -290,15 +290,15 @@ class VAETransformer(GenerativeAutoencoder):
                 "divergence of its own to bound from below."
             )
         prior = resolve(self.prior, PRIORS)
-        n_rows = getattr(prior, "n_pseudo_rows", 0)
+        chosen = []
         if hasattr(prior, "n_pseudo_rows"):
             check_parameters(prior)
-        chosen = self._stream.permutation(len(X))[:n_rows] if n_rows else []
+            chosen = self._stream.permutation(len(X))[: prior.n_pseudo_rows]
         return partial(
             _build,
             start,
             centred_float32(X[chosen], start.mean),
-            Parts(self, (np.nanmin(X), np.nanmax(X))),
+            Parts(self, (X.min(), X.max())),
             self._likelihood(),
             prior,
             {

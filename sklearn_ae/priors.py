@@ -267,7 +267,7 @@ class _BuiltVamp(nn.Module):
         scale = np.where(feature_scale > 0, feature_scale, 1.0)
         self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32))
         rows = torch.as_tensor(rows / scale, dtype=torch.float32)
-        self.pseudo_rows = nn.Parameter(torch.nan_to_num(rows))
+        self.pseudo_rows = nn.Parameter(rows)
 
     def given(self, posterior):
         if not self.networks_on:

@@ -209,3 +209,15 @@ def test_reconstruct(make, curved):
     np.testing.assert_array_equal(
         model.reconstruct(curved), model.inverse_transform(model.transform(curved))
     )
+
+
+def test_a_warm_start_does_not_start_anew(make_vae, curved, monkeypatch):
+    """As a second training does, after a fit from the start."""
+    calls = []
+    monkeypatch.setattr(
+        VAETransformer, "_train_again", lambda self, rows: calls.append(rows)
+    )
+    model = make_vae(warm_start=True).fit(curved)
+    assert len(calls) == 1
+    model.fit(curved)
+    assert len(calls) == 1
