@@ -7,6 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as SklearnMixture
 
+from sklearn_ae._generative import GenerativeAutoencoder
 from sklearn_ae.networks import MLP
 from sklearn_ae.priors import GaussianMixture, StandardNormal
 
@@ -215,7 +216,7 @@ def test_a_warm_start_does_not_start_anew(make_vae, curved, monkeypatch):
     """As a second training does, after a fit from the start."""
     calls = []
     monkeypatch.setattr(
-        VAETransformer, "_train_again", lambda self, rows: calls.append(rows)
+        GenerativeAutoencoder, "_train_again", lambda self, rows: calls.append(rows)
     )
     model = make_vae(warm_start=True).fit(curved)
     assert len(calls) == 1
