@@ -67,7 +67,7 @@ class BaseAutoencoder(
     def _after_training(self, X):
         """Learn what needs the trained net; nothing by default."""
 
-    def _train_again(self, rows):
+    def _refine(self, rows, continued):
         """Better what training gave, by the held-out rows; nothing by default."""
 
     def _choose_prior(self, rows):
@@ -208,8 +208,7 @@ class BaseAutoencoder(
         module.use_networks(True)
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
         if rows.valid is not None:
-            if not continued:
-                self._train_again(rows)
+            self._refine(rows, continued)
             if self.init == "pca":
                 self._compare_with_pca(rows)
         self._choose_prior(rows if rows.valid is not None else None)

@@ -58,6 +58,12 @@ class _BuiltNoise(BuiltLikelihood):
         excess = 1.0 - self.floor**2
         return self.floor**2 + excess * torch.exp(2 * self.rate * self.correction)
 
+    def widen(self, factor):
+        """Multiply the learned scale, but for the floor's part, by a factor."""
+        if self.learned:
+            with torch.no_grad():
+                self.correction += math.log(factor) / self.rate
+
     def terms(self, x, parameter):
         variance = self.relative_variance()
         error = (x - parameter) / self.unit

@@ -27,6 +27,8 @@ MOST_ROWS = 10_000
 ACTIVE, INFORMED = 0.01, 0.5
 # The 99 % point of the Tracy-Widom distribution of order 1.
 TRACY_WIDOM_99 = 2.02
+# Step by which learned noise is widened.
+WIDENING = 1.1
 # Share of the epochs over which the divergence's weight rises in a second training.
 SECOND_WARM_UP = 0.5
 
@@ -34,6 +36,11 @@ SECOND_WARM_UP = 0.5
 def _thinned(rows):
     """Return every so many-th row, `MOST_ROWS` of them at most."""
     return rows[:: -(-len(rows) // MOST_ROWS)]
+
+
+def _with_worst_twice(gains):
+    """Count the worst row twice: a density can lose without bound on a row."""
+    return np.append(gains, gains.min()) if len(gains) > 1 else gains
 
 
 class GenerativeAutoencoder(BaseAutoencoder):
@@ -64,12 +71,31 @@ class GenerativeAutoencoder(BaseAutoencoder):
         )
 
     def _is_gain(self, gains, other_gains=()):
-        # A density can lose without bound on a row: the worst counts twice.
-        if len(gains) > 1:
-            gains = np.append(gains, gains.min())
-        return super()._is_gain(gains, other_gains)
+        return super()._is_gain(_with_worst_twice(gains), other_gains)
 
     # ---- training
+
+    def _refine(self, rows, continued):
+        if not continued:
+            self._train_again(rows)
+        self._widen_noise(rows.valid)
+
+    def _widen_noise(self, rows):
+        """Widen the learned noise to the errors of the held-out rows.
+
+        It was learned on rows that the networks reconstruct better than others. Where
+        it is too narrow, the likelihood of other rows falls without bound.
+        """
+        cost = self.net_.module_.cost
+        loss, wider = np.inf, self._mean_loss(rows)
+        while wider < loss:
+            loss = wider
+            cost.widen(WIDENING)
+            wider = self._mean_loss(rows)
+        cost.widen(1 / WIDENING)
+
+    def _mean_loss(self, rows):
+        return -_with_worst_twice(-self.net_.row_losses(rows)).mean()
 
     def _train_again(self, rows):
         """Train once more with a warm-up where code columns say little.

@@ -56,6 +56,9 @@ class BuiltLikelihood(nn.Module, metaclass=ABCMeta):
         """Return the rows that a training step sees, `x` unless there is a choice."""
         return x
 
+    def widen(self, factor):
+        """Multiply the scale of learned noise; there may be none."""
+
     @abstractmethod
     def terms(self, x, parameter):
         """Return the negative log-likelihood of each value, in nats, in X's units."""

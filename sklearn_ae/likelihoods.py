@@ -98,6 +98,11 @@ class _BuiltMixed(BuiltLikelihood):
         pairs = zip(self.parts, self.columns.split(x), strict=True)
         return self.columns.join([part.drawn(rows, generator) for part, rows in pairs])
 
+    def widen(self, factor):
+        """Widen the noise of each part."""
+        for part in self.parts:
+            part.widen(factor)
+
     def terms(self, x, parameter):
         triples = zip(
             self.parts,
