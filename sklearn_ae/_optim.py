@@ -2,6 +2,10 @@
 
 import torch
 from torch.optim.adamw import adamw
+from torch.optim.optimizer import (
+    _global_optimizer_post_hooks,
+    _global_optimizer_pre_hooks,
+)
 
 _FUSED = getattr(torch, "_fused_adamw_", None)
 
@@ -57,9 +61,12 @@ class _Flat:
             }
         sizes = [sum(parameter.numel() for parameter in group) for group in groups]
         parts = [buffer.split(sizes) for buffer in buffers]
-        #: For each group its part of the values, gradients, averages, squares, and its
-        #: count of steps.
-        self.parts = list(zip(*parts, self.steps, strict=True))
+        #: For each group its part of the values, gradients, averages, squares, none of
+        #: the largest squares, and its count of steps; each in a list of its own.
+        self.parts = [
+            [*([tensor] for tensor in tensors), [], [step]]
+            for *tensors, step in zip(*parts, self.steps, strict=True)
+        ]
 
     def is_current(self):
         """Whether the parameters still are views of the buffer."""
@@ -173,19 +180,7 @@ class FlatAdamW(torch.optim.Optimizer):
         self._current_flat().gradients.zero_()
 
     @torch.no_grad()
-    def step(self, closure=None):
-        """Update all parameters.
-
-        Parameters
-        ----------
-        closure : callable or None, default=None
-            Computes gradients anew and returns the loss.
-
-        Returns
-        -------
-        loss : Tensor or None
-            What the closure returned.
-        """
+    def _plain_step(self, closure):
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -203,10 +198,41 @@ class FlatAdamW(torch.optim.Optimizer):
             self._update(part, divisor, group)
         return loss
 
+    _marked_step = torch.optim.Optimizer.profile_hook_step(_plain_step)
+
+    def step(self, closure=None):
+        """Update all parameters.
+
+        Parameters
+        ----------
+        closure : callable or None, default=None
+            Computes gradients anew and returns the loss.
+
+        Returns
+        -------
+        loss : Tensor or None
+            What the closure returned.
+        """
+        if self._is_watched():
+            return self._marked_step(closure)
+        return self._plain_step(closure)
+
+    # Else torch puts a mark for its profiler around each step, watched or not, which
+    # takes as long as the update of a small net.
+    step.hooked = True
+
+    def _is_watched(self):
+        return (
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _global_optimizer_pre_hooks
+            or _global_optimizer_post_hooks
+            or torch.autograd._profiler_enabled()
+        )
+
     @staticmethod
     def _update(part, divisor, group):
         beta1, beta2 = group["betas"]
-        values, gradients, averages, squares, step = part
         settings = {
             "lr": group["lr"],
             "beta1": beta1,
@@ -216,11 +242,11 @@ class FlatAdamW(torch.optim.Optimizer):
             "amsgrad": False,
             "maximize": False,
         }
-        tensors = [values], [gradients], [averages], [squares], []
         if _FUSED is not None:
-            _FUSED(*tensors, [step], **settings, grad_scale=divisor, found_inf=None)
+            _FUSED(*part, **settings, grad_scale=divisor, found_inf=None)
             return
+        *tensors, steps = part
         if divisor is not None:
-            gradients.div_(divisor)
+            part[1][0].div_(divisor)
         # It counts the step itself.
-        adamw(*tensors, [step - 1], **settings, foreach=False)
+        adamw(*tensors, [step - 1 for step in steps], **settings, foreach=False)

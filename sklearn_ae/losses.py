@@ -85,11 +85,20 @@ class _BuiltError(_BuiltLoss):
 
 
 class _BuiltSquaredError(_BuiltError):
+    def __init__(self, link, unit, natural_scale):
+        super().__init__(link, unit, natural_scale)
+        # Scaling the squares takes fewer operations each way than scaling the errors,
+        # which only data of extreme units need: their squares would leave float32.
+        is_extreme = not 1e-15 < unit < 1e15
+        self.error_unit, self.weight = (unit, 1.0) if is_extreme else (1.0, unit**-2)
+
     def terms(self, x, parameter):
-        # One operation each way; divided before, so that nothing overflows.
-        return functional.mse_loss(
-            self.link.mean(parameter) / self.unit, x / self.unit, reduction="none"
+        squares = functional.mse_loss(
+            self.link.mean(parameter) / self.error_unit,
+            x / self.error_unit,
+            reduction="none",
         )
+        return squares * self.weight
 
 
 class _BuiltAbsoluteError(_BuiltError):
