@@ -8,6 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as SklearnMixture
 
 from sklearn_ae._generative import GenerativeAutoencoder
+from sklearn_ae._net import Rows
+from sklearn_ae.likelihoods import Gaussian, Mixed
 from sklearn_ae.networks import MLP
 from sklearn_ae.priors import GaussianMixture, StandardNormal
 
@@ -210,6 +212,31 @@ def test_reconstruct(make, curved):
     np.testing.assert_array_equal(
         model.reconstruct(curved), model.inverse_transform(model.transform(curved))
     )
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    ["gaussian", "laplace", Mixed([("student_t", [0, 2])])],
+    ids=["gaussian", "laplace", "mixed"],
+)
+def test_noise_is_as_wide_as_errors_of_held_out_rows(make_vae, curved, likelihood):
+    model = make_vae(likelihood=likelihood, guard=False).fit(curved)
+    cost, rows = model.net_.module_.cost, model._centred(curved[:60])
+    rows = Rows(torch.from_numpy(rows))
+    cost.widen(0.1)
+    narrow = model.net_.row_losses(rows).mean()
+    model._widen_noise(rows)
+    wide = model.net_.row_losses(rows)
+    assert wide.mean() < narrow
+    cautious = np.append(wide, wide.max()).mean()
+    cost.widen(1.1)
+    wider = model.net_.row_losses(rows)
+    assert np.append(wider, wider.max()).mean() >= cautious
+
+
+def test_given_noise_is_not_widened(make_vae, curved):
+    model = make_vae(likelihood=Gaussian(scale=1e-3), guard=False).fit(curved)
+    assert model.net_.module_.cost.relative_variance() == 1
 
 
 def test_a_warm_start_does_not_start_anew(make_vae, curved, monkeypatch):

@@ -60,6 +60,14 @@ def test_gaussian_nll_after_its_scale_has_moved(scale):
     np.testing.assert_allclose(nll, by_scipy, rtol=1e-5)
 
 
+@pytest.mark.parametrize("scale", ["learned", "per_feature"])
+def test_widened_noise(scale):
+    built = build(Gaussian(scale))
+    before = built.relative_variance().detach().clone()
+    built.widen(3.0)
+    torch.testing.assert_close(built.relative_variance().detach(), 9 * before)
+
+
 def test_learned_noise_stays_above_its_floor():
     built = build(Gaussian(), noise_scale=0.7, noise_floor=1e-3)
     with torch.no_grad():

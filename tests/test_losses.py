@@ -30,6 +30,17 @@ def test_squared_error():
     torch.testing.assert_close(natural_loss(loss, centred(MEAN)), expected)
 
 
+@pytest.mark.parametrize("unit", [1e-25, 1e-10, 1e10, 1e25])
+def test_squared_error_of_data_of_any_unit(unit):
+    built = LOSSES["squared_error"]().build(center=CENTER, unit=unit)
+    x, parameter = (unit * rows for rows in (X, MEAN))
+    parameter = parameter.requires_grad_()
+    loss = built(x, parameter)
+    torch.testing.assert_close(loss, (X - MEAN).square().sum(1))
+    loss.sum().backward()
+    torch.testing.assert_close(parameter.grad * unit, 2 * (MEAN - X))
+
+
 def test_absolute_error():
     expected = (X - MEAN).abs().sum(1)
     loss = LOSSES["absolute_error"]()

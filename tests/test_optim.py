@@ -247,3 +247,24 @@ def test_parameters_are_views_of_one_buffer():
     steps(module, optimizer, [0])
     storages = {p.untyped_storage().data_ptr() for p in module.parameters()}
     assert len(storages) == 1
+
+
+@pytest.mark.parametrize("watched", ["pre", "post"])
+def test_step_hooks(watched):
+    (module, optimizer), _ = pair()
+    calls = []
+    register = getattr(optimizer, f"register_step_{watched}_hook")
+    handle = register(lambda optimizer, *_: calls.append(optimizer))
+    steps(module, optimizer, [0, 1])
+    handle.remove()
+    steps(module, optimizer, [2])
+    assert calls == [optimizer, optimizer]
+
+
+def test_the_profiler_sees_steps():
+    (module, optimizer), _ = pair()
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=activities) as profile:
+        steps(module, optimizer, [0, 1, 2])
+    marks = [e for e in profile.events() if e.name == "Optimizer.step#FlatAdamW.step"]
+    assert len(marks) == 3
