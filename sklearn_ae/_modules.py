@@ -88,6 +88,14 @@ class TwoPaths(nn.Module):
         """Return centred mean reconstructions of codes in PCA's units."""
         return self.cost.link.mean(self.parameter(code / self.code_scale))
 
+    def _with_linear_path(self, code, x):
+        """Add the linear part to the codes of the network, which may be None."""
+        if self.encode_weight is None:
+            return code
+        if code is None:
+            return x @ self.encode_weight
+        return torch.addmm(code, x, self.encode_weight)
+
     def _generator(self, x):
         """Return the source of random draws: torch's own in training, else a fixed."""
         if self.training:
@@ -112,12 +120,10 @@ class Autoencoder(TwoPaths):
         self.natural_scale = cost.natural_scale
 
     def _code(self, x):
-        code = 0.0
+        code = None
         if self.networks_on:
             code = self.code_branch_scale * self.encoder(x * self.input_scale)
-        if self.encode_weight is not None:
-            code = code + x @ self.encode_weight
-        return code
+        return self._with_linear_path(code, x)
 
     def encode(self, x):
         """Return codes in PCA's units."""

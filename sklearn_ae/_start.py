@@ -148,7 +148,7 @@ def fit_start(X, n_components, init, random_state):
     centred = np.subtract(X, mean, dtype=np.float64)
     # A power of two, so that dividing by it is exact: squares of very large or very
     # small data stay in range.
-    largest = np.max(np.abs(centred))
+    largest = max(centred.max(), -centred.min())
     unit = 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0
     centred /= unit
 

@@ -64,7 +64,7 @@ class VariationalAutoencoder(TwoPaths):
 
     def posterior(self, x):
         """Return mean and log variance of each row's code, on the prior's scale."""
-        mean = 0.0
+        mean = None
         log_variance = self.log_variance.expand(len(x), -1)
         if self.networks_on:
             output = self.encoder(x * self.input_scale)
@@ -73,9 +73,7 @@ class VariationalAutoencoder(TwoPaths):
             log_variance = log_variance + LOG_VARIANCE_REACH * torch.tanh(
                 log_variance_output / LOG_VARIANCE_REACH
             )
-        if self.encode_weight is not None:
-            mean = mean + x @ self.encode_weight
-        return mean, log_variance
+        return self._with_linear_path(mean, x), log_variance
 
     def _mean(self, x):
         return self.posterior(x)[0]
