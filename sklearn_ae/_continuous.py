@@ -7,9 +7,10 @@ from numbers import Real
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from sklearn_ae._likelihood import BuiltLikelihood, Likelihood
-from sklearn_ae._links import IdentityLink
+from sklearn_ae._links import IdentityLink, error_unit_and_weight
 from sklearn_ae._utils import Interval, StrOptions, check_parameters
 
 SCALE_CONSTRAINT = [
@@ -77,8 +78,24 @@ class _BuiltNoise(BuiltLikelihood):
 
 
 class _BuiltGaussian(_BuiltNoise):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.error_unit, self.weight = error_unit_and_weight(self.unit)
+
     def shape_terms(self, error, variance):
         return 0.5 * (error.square() / variance) + 0.5 * math.log(2 * math.pi)
+
+    def nll(self, x, parameter):
+        variance = self.relative_variance()
+        if variance.ndim > 0:
+            return super().nll(x, parameter)
+        # With one variance for all, half of the operations on single values go.
+        squares = functional.mse_loss(
+            parameter / self.error_unit, x / self.error_unit, reduction="none"
+        ).sum(1)
+        constant = math.log(self.unit) + 0.5 * math.log(2 * math.pi)
+        each = 0.5 * variance.log() + constant
+        return squares * (0.5 * self.weight / variance) + x.shape[1] * each
 
     def standard_noise(self, like, generator):
         return torch.randn(like.shape, generator=generator, device=like.device)

@@ -70,8 +70,10 @@ class VariationalAutoencoder(TwoPaths):
             output = self.encoder(x * self.input_scale)
             mean_output, log_variance_output = output.chunk(2, dim=1)
             mean = self.code_branch_scale * mean_output
-            log_variance = log_variance + LOG_VARIANCE_REACH * torch.tanh(
-                log_variance_output / LOG_VARIANCE_REACH
+            log_variance = torch.add(
+                log_variance,
+                torch.tanh(log_variance_output / LOG_VARIANCE_REACH),
+                alpha=LOG_VARIANCE_REACH,
             )
         return self._with_linear_path(mean, x), log_variance
 
@@ -85,7 +87,7 @@ class VariationalAutoencoder(TwoPaths):
     def reparameterised(self, mean, log_variance, generator):
         """Draw one code a row: the mean plus standard deviations of normal noise."""
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-        return mean + (0.5 * log_variance).exp() * noise
+        return torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
 
     def _kl(self, prior, mean, log_variance, code):
         terms = prior.kl_terms(mean, log_variance, code)

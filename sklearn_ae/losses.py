@@ -26,6 +26,7 @@ from sklearn_ae._links import (
     check_not_negative,
     check_unit_interval,
     count_terms,
+    error_unit_and_weight,
 )
 from sklearn_ae._utils import Interval, StrOptions, check_parameters
 
@@ -87,10 +88,7 @@ class _BuiltError(_BuiltLoss):
 class _BuiltSquaredError(_BuiltError):
     def __init__(self, link, unit, natural_scale):
         super().__init__(link, unit, natural_scale)
-        # Scaling the squares takes fewer operations each way than scaling the errors,
-        # which only data of extreme units need: their squares would leave float32.
-        is_extreme = not 1e-15 < unit < 1e15
-        self.error_unit, self.weight = (unit, 1.0) if is_extreme else (1.0, unit**-2)
+        self.error_unit, self.weight = error_unit_and_weight(unit)
 
     def terms(self, x, parameter):
         squares = functional.mse_loss(

@@ -41,7 +41,7 @@ class _BuiltStandardNormal(nn.Module):
         return self
 
     def kl_terms(self, mean, log_variance, code):
-        return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+        return 0.5 * (mean.square() + (log_variance.expm1() - log_variance))
 
     def log_prob(self, z):
         constant = 0.5 * self.n_components * math.log(2 * math.pi)
