@@ -6,7 +6,7 @@ Competitors are measured side by side and medians compared, on one thread.
 
 Parts: `imports` (a process that only imports), `small` (ten epochs of 100 x 10, the
 first in a process and later ones), `search` (GridSearchCV over six latent sizes and
-three folds of 6000 x 30), `drift` (epoch 100 against epoch 2, and memory after 50 fits),
+three folds of 6000 x 30), `drift` (late epochs against early, memory after 50 fits),
 `checks` (a default fit with validation, the best weights and the guard against the same
 epochs alone), `profile` (where a default fit spends its time).
 """
