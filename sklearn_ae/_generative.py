@@ -156,7 +156,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         density = clone(self.prior_)
         if density.random_state is None:
             density.set_params(random_state=self._stream.randint(2**31))
-        density.fit(codes)
+        density.fit(codes, normal_weight=1 / (len(codes) + 1))
         module = self.net_.module_
         noise = self._score_noise(SCORE_DRAWS)
         before, after = (

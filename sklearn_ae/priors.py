@@ -8,7 +8,8 @@ A prior is a small estimator without torch state; ``build`` gives its module, wh
 - ``log_prob(code)`` and ``sample(n_samples, generator)``.
 
 A code density is fitted to codes after training: ``fit(codes)`` and ``sample``. A prior
-that has ``fit`` as well is refitted to the codes, and then has ``as_module``.
+that has ``fit`` as well is refitted to the codes by ``fit(codes, normal_weight=...)``,
+where the standard normal distribution has that weight, and then has ``as_module``.
 """
 
 import math
@@ -100,13 +101,22 @@ class _FittedMixture(nn.Module):
         }
         for name, array in arrays.items():
             self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32))
+        self.normal_weight = density.normal_weight_
+        self.normal = _BuiltStandardNormal(means.shape[1])
 
     def log_prob(self, z):
         distances = [
             (z @ factor - offset).square().sum(1)
             for factor, offset in zip(self.factors, self.offsets, strict=True)
         ]
-        return (self.log_factors - 0.5 * torch.stack(distances, dim=1)).logsumexp(1)
+        parts = self.log_factors - 0.5 * torch.stack(distances, dim=1)
+        fitted = parts.logsumexp(1)
+        if self.normal_weight == 0:
+            return fitted
+        return torch.logaddexp(
+            fitted + math.log1p(-self.normal_weight),
+            self.normal.log_prob(z) + math.log(self.normal_weight),
+        )
 
 
 class GaussianMixture(BaseEstimator):
@@ -130,6 +140,16 @@ class GaussianMixture(BaseEstimator):
     ----------
     mixture_ : sklearn.mixture.GaussianMixture
         The fitted mixture, on standardised codes.
+    normal_weight_ : float
+        Weight of a standard normal distribution beside it. A `VAETransformer` gives it
+        the weight of one row, so that no row can become less likely than under the
+        prior of training by more than the logarithm of their number [1]_; it is 0.0 in
+        an `AutoencoderTransformer`.
+
+    References
+    ----------
+    .. [1] Hesterberg, T. (1995). Weighted average importance sampling and defensive
+       mixture distributions. Technometrics 37, 185-194.
 
     Examples
     --------
@@ -157,7 +177,7 @@ class GaussianMixture(BaseEstimator):
         """Return the fitted density as a torch module with ``log_prob(code)``."""
         return _FittedMixture(self)
 
-    def fit(self, codes, y=None):
+    def fit(self, codes, y=None, *, normal_weight=0.0):
         """Fit the mixture to codes.
 
         Parameters
@@ -166,6 +186,8 @@ class GaussianMixture(BaseEstimator):
             Codes of the training rows.
         y : None
             Ignored.
+        normal_weight : float, default=0.0
+            Weight of a standard normal distribution beside the mixture, below one.
 
         Returns
         -------
@@ -173,6 +195,7 @@ class GaussianMixture(BaseEstimator):
             The fitted density.
         """
         check_parameters(self)
+        self.normal_weight_ = normal_weight
         codes = np.asarray(codes, dtype=np.float64)
         self.mean_ = codes.mean(axis=0)
         scale = codes.std(axis=0)
@@ -214,16 +237,20 @@ class GaussianMixture(BaseEstimator):
             The codes.
         """
         rng = check_random_state(random_state)
-        counts = rng.multinomial(n_samples, self.mixture_.weights_)
+        n_normal = rng.binomial(n_samples, self.normal_weight_)
+        counts = rng.multinomial(n_samples - n_normal, self.mixture_.weights_)
         draws = [
             rng.multivariate_normal(mean, covariance, size=count)
             for mean, covariance, count in zip(
                 self.mixture_.means_, self.mixture_.covariances_, counts, strict=True
             )
         ]
-        draws = rng.permutation(np.concatenate(draws))
+        draws = np.concatenate(draws)
         draws[:, self.constant_] = 0.0
-        return self.mean_ + self.scale_ * draws
+        normal = rng.standard_normal((n_normal, draws.shape[1]))
+        return rng.permutation(
+            np.concatenate([self.mean_ + self.scale_ * draws, normal])
+        )
 
 
 class _DiagonalMixture(nn.Module):

@@ -94,6 +94,12 @@ def test_bad_number_of_pseudo_rows(make_vae, curved, n_pseudo_rows):
 
 
 @pytest.fixture
+def clusters(rng):
+    centres = 8 * rng.normal(size=(3, 5))
+    return centres[rng.randint(3, size=400)] + rng.normal(size=(400, 5))
+
+
+@pytest.fixture
 def two_clusters(rng):
     codes = rng.normal(size=(400, 2)) * [0.2, 3.0]
     codes[:200] += [5.0, 1000.0]
@@ -117,6 +123,31 @@ def test_mixture_as_a_module_has_the_density_of_the_codes(two_clusters):
     expected = density.mixture_.score_samples(standardised)
     expected -= np.log(density.scale_).sum()
     np.testing.assert_allclose(log_prob, expected, rtol=1e-3, atol=1e-2)
+
+
+def test_mixture_with_a_standard_normal_beside_it(two_clusters):
+    weight = 0.2
+    density = GaussianMixture(random_state=0).fit(two_clusters, normal_weight=weight)
+    alone = GaussianMixture(random_state=0).fit(two_clusters)
+    z = np.concatenate([two_clusters[:5], [[0.0, 0.0], [-300.0, 500.0]]])
+    z = torch.from_numpy(z).float()
+    normal = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(1)
+    torch.testing.assert_close(
+        density.as_module().log_prob(z),
+        torch.logaddexp(
+            np.log(1 - weight) + alone.as_module().log_prob(z), np.log(weight) + normal
+        ),
+    )
+    draws = density.sample(20_000, random_state=0)
+    # Half of the mixture is far off.
+    assert np.mean(draws[:, 1] > 500) == pytest.approx(0.5 * (1 - weight), abs=0.02)
+
+
+def test_a_fitted_prior_cannot_make_a_row_much_less_likely(make_vae, clusters):
+    model = make_vae(guard=False).fit(clusters)
+    fitted = model.score_samples(far := clusters + 30)
+    model.prior_ = StandardNormal()
+    assert (fitted >= model.score_samples(far) - np.log(len(clusters)) - 1e-3).all()
 
 
 def test_mixture_is_seeded_and_shuffled(two_clusters):
