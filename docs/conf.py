@@ -89,7 +89,7 @@ sphinx_gallery_conf = {
 
 
 def _to_gallery(app, docname, source):
-    """Turn links to example scripts, which work in the repository, into gallery links."""
+    """Let links to example scripts, which work in the repository, lead to the gallery."""
     source[0] = re.sub(
         r"\]\((?:\.\./)+examples/(plot_\w+)\.py\)",
         r"](/auto_examples/\1.rst)",
