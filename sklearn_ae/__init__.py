@@ -1,6 +1,14 @@
 """Autoencoders for scikit-learn that start as PCA and learn what PCA misses."""
 
-from sklearn_ae import corruptions, likelihoods, losses, networks, penalties, priors
+from sklearn_ae import (
+    corruptions,
+    displays,
+    likelihoods,
+    losses,
+    networks,
+    penalties,
+    priors,
+)
 from sklearn_ae._autoencoder import AutoencoderTransformer
 from sklearn_ae._vae import VAETransformer
 
@@ -10,6 +18,7 @@ __all__ = [
     "AutoencoderTransformer",
     "VAETransformer",
     "corruptions",
+    "displays",
     "likelihoods",
     "losses",
     "networks",

@@ -126,6 +126,9 @@ class AutoencoderTransformer(BaseAutoencoder):
     gain_over_pca_ : float
         Share of PCA's loss on the held-out rows that was removed; 0.0 where PCA was
         kept, NaN where nothing was compared.
+    pca_loss_ : float
+        PCA's loss per held-out row, comparable with `valid_loss` in `history_`; NaN
+        where nothing was compared.
     mean_ : ndarray of shape (n_features,)
         Column means of the training rows.
     n_iter_ : int

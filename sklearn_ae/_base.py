@@ -157,7 +157,7 @@ class BaseAutoencoder(
                 seed = self._stream.randint(2**31)
                 rows = all_rows(rows, self.net_)
                 run(self, rows, seed, max_epochs=1, scheduled=False)
-            self.gain_over_pca_ = float("nan")
+            self.gain_over_pca_ = self.pca_loss_ = float("nan")
             self._choose_prior(None)
             self._finish(X)
         return self
@@ -196,6 +196,7 @@ class BaseAutoencoder(
         """Train with held-out rows, and keep PCA unless it is beaten."""
         net = self.net_
         module = net.module_
+        self.gain_over_pca_ = self.pca_loss_ = float("nan")
         if exact and module.corruption is None and module.penalty is None:
             # PCA reproduces every row: nothing is left to learn.
             module.use_networks(False)
@@ -203,7 +204,6 @@ class BaseAutoencoder(
             self._choose_prior(None)
             return
         rows = hold_out(rows, net, self.validation_fraction, self._stream)
-        self.gain_over_pca_ = float("nan")
         seed = self._stream.randint(2**31)
         module.use_networks(True)
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
@@ -219,6 +219,7 @@ class BaseAutoencoder(
         losses, training_losses = map(self._compared_losses, (rows.valid, rows))
         net.module_.use_networks(False)
         baseline, training_baseline = map(self._compared_losses, (rows.valid, rows))
+        self.pca_loss_ = float(net.row_losses(rows.valid).mean())
         training_gains = training_baseline - training_losses
         if self.guard and not self._is_gain(baseline - losses, training_gains):
             self.gain_over_pca_ = 0.0

@@ -150,6 +150,9 @@ class VAETransformer(GenerativeAutoencoder):
     gain_over_pca_ : float
         Nats per row by which the bound on the held-out rows is above probabilistic
         PCA's; 0.0 where that was kept, NaN where nothing was compared.
+    pca_loss_ : float
+        Probabilistic PCA's loss per held-out row, comparable with `valid_loss` in
+        `history_`; NaN where nothing was compared.
     active_units_ : ndarray of shape (n_components,), bool
         Which columns of the code are in use: their posterior mean, on the scale of the
         standard normal prior, has a variance above 0.01 over the training rows [3]_.

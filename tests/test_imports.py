@@ -21,7 +21,7 @@ COMPONENTS = {
 }
 # Modules of this package that each module may import.
 OWN = {
-    "__init__": {"_autoencoder", "_vae", *COMPONENTS},
+    "__init__": {"_autoencoder", "_vae", "displays", *COMPONENTS},
     "_autoencoder": {
         "_base",
         "_links",
@@ -72,6 +72,19 @@ OWN = {
     "corruptions": {"_images", "_noise", "_utils"},
     "likelihoods": {"_continuous", "_discrete", "_likelihood", "_utils"},
     "networks": {"_conv", "_custom", "_mlp"},
+    "displays": {
+        "_display_history",
+        "_display_latent",
+        "_display_reconstruction",
+        "_display_traversal",
+        "_display_variance",
+    },
+    "_display_history": {"_plotting"},
+    "_display_latent": {"_images", "_plotting"},
+    "_display_reconstruction": {"_images", "_plotting"},
+    "_display_traversal": {"_images", "_plotting"},
+    "_display_variance": {"_plotting"},
+    "_plotting": set(),
 }
 # Other people's packages that each module may import.
 OTHERS = {
@@ -108,6 +121,13 @@ OTHERS = {
     "_noise": {"torch"},
     **{component: {"numpy", "sklearn", "torch"} for component in COMPONENTS},
     "networks": set(),
+    "displays": set(),
+    "_display_history": {"numpy", "sklearn"},
+    "_display_latent": {"numpy", "sklearn"},
+    "_display_reconstruction": {"numpy"},
+    "_display_traversal": {"numpy"},
+    "_display_variance": {"numpy", "sklearn"},
+    "_plotting": {"matplotlib", "numpy", "sklearn"},
 }
 
 
@@ -156,10 +176,11 @@ def test_imports_go_one_way():
         left = {name: own for name, own in left.items() if name not in leaves}
 
 
-def test_skorch_stands_in_two_files_and_matplotlib_in_none():
+def test_skorch_stands_in_two_files_and_matplotlib_in_one():
     users = {path.stem for path in MODULES if "skorch" in imported(path)[1]}
     assert users == {"_net", "_callbacks"}
-    assert not any("matplotlib" in imported(path)[1] for path in MODULES)
+    users = {path.stem for path in MODULES if "matplotlib" in imported(path)[1]}
+    assert users == {"_plotting"}
 
 
 def test_private_names_of_scikit_learn_stand_in_one_file():
@@ -194,7 +215,7 @@ def test_importing_loads_no_packages_beyond_the_dependencies_own():
 def test_public_names():
     for name in sklearn_ae.__all__:
         assert getattr(sklearn_ae, name) is not None
-    for component in COMPONENTS:
+    for component in {"displays", *COMPONENTS}:
         module = getattr(sklearn_ae, component)
         for name in module.__all__:
             home = getattr(module, name).__module__.removeprefix("sklearn_ae.")

@@ -1,0 +1,217 @@
+"""What the displays share: colours, axes, images side by side, checks.
+
+matplotlib is imported in here and nowhere else, when something is drawn.
+"""
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.utils.validation import check_array, check_is_fitted
+
+# Colours of Okabe and Ito that colour-blind people can tell apart, without the yellow
+# that is faint on white.
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#E69F00",
+    "#000000",
+)
+GREY = "#666666"
+# Groups beyond the last colour take the colours again, with other markers.
+MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+
+
+def check_matplotlib(caller):
+    """Raise ImportError, naming who needs it, where matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} requires matplotlib, which `pip install matplotlib` installs."
+        ) from error
+
+
+def axes_for(display, ax, size=None):
+    """Return `ax`, or new axes of a figure whose layout leaves room for legends.
+
+    Parameters
+    ----------
+    display : object
+        Who draws; its `ax_` and `figure_` are set.
+    ax : matplotlib Axes or None
+        Axes that the user gave.
+    size : tuple of (float, float), default=None
+        Width and height of a new figure, in inches.
+    """
+    check_matplotlib(f"{type(display).__name__}.plot")
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    display.ax_ = ax
+    display.figure_ = ax.figure
+    return ax
+
+
+def split_axes(ax, n_rows, n_columns):
+    """Put a grid of axes in the place of one.
+
+    Returns
+    -------
+    axes : ndarray of shape (n_rows, n_columns) of matplotlib Axes
+    """
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError(
+            "ax must be a subplot, made for instance by plt.subplots(), as it is split "
+            f"into {n_rows * n_columns} axes; got {ax!r}."
+        )
+    ax.set_axis_off()
+    grid = place.subgridspec(n_rows, n_columns)
+    axes = [ax.figure.add_subplot(cell) for cell in grid]
+    return np.array(axes, dtype=object).reshape(n_rows, n_columns)
+
+
+def legend_outside(ax, **options):
+    """Put the legend beside the axes, where it covers nothing."""
+    defaults = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0}
+    return ax.legend(**{**defaults, "frameon": False, **options})
+
+
+def shades(n):
+    """Return `n` colours from dark to light; the lightest yellow is left out."""
+    import matplotlib
+
+    return matplotlib.colormaps["viridis"](np.linspace(0, 0.9, n))
+
+
+def whole_ticks(axis):
+    """Put an axis's ticks on whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def check_channels(image_shape):
+    """Raise ValueError unless images of this shape can be drawn."""
+    if image_shape[0] not in (1, 3):
+        raise ValueError(
+            f"image_shape={image_shape} has {image_shape[0]} channels, but only images "
+            "of 1 (grey) or 3 (red, green, blue) can be drawn."
+        )
+
+
+def tiled(rows, image_shape, bounds, gap=1):
+    """Lay flattened images side by side.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_down, n_across, n_features)
+        Flattened images.
+    image_shape : tuple of (int, int, int)
+        Channels, height and width.
+    bounds : tuple of (float, float)
+        The values that are drawn black and full.
+    gap : int, default=1
+        Pixels between images.
+
+    Returns
+    -------
+    picture : ndarray of shape (height, width) or (height, width, 3)
+        Values in [0, 1]; the gaps are NaN in a grey picture and white in another.
+    """
+    channels, height, width = image_shape
+    down, across, _ = rows.shape
+    low, high = bounds
+    span = high - low if high > low else 1.0
+    images = np.clip((rows - low) / span, 0, 1)
+    images = images.reshape(down, across, channels, height, width)
+    framed = np.full(
+        (down, across, channels, height + gap, width + gap),
+        np.nan if channels == 1 else 1.0,
+    )
+    framed[..., :height, :width] = images
+    picture = framed.transpose(0, 3, 1, 4, 2).reshape(
+        down * (height + gap), across * (width + gap), channels
+    )
+    picture = picture[: picture.shape[0] - gap, : picture.shape[1] - gap]
+    return picture[..., 0] if channels == 1 else picture
+
+
+def draw_images(ax, rows, image_shape, bounds, row_labels, column_labels=None, **image):
+    """Draw rows of images with a label before each row and above each column."""
+    _, height, width = image_shape
+    picture = tiled(rows, image_shape, bounds)
+    defaults = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
+    drawn = ax.imshow(picture, **{**defaults, **image})
+    down, across = rows.shape[:2]
+    ax.set_yticks(np.arange(down) * (height + 1) + (height - 1) / 2, row_labels)
+    centres = np.arange(across) * (width + 1) + (width - 1) / 2
+    if column_labels is None:
+        ax.set_xticks([])
+    else:
+        ax.set_xticks(centres, column_labels)
+        ax.xaxis.tick_top()
+        ax.xaxis.set_label_position("top")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return drawn
+
+
+# ---- what is drawn
+
+
+def codes_and_decoder(estimator, X):
+    """Return the codes of X, and a function from codes to rows, as plain arrays."""
+    check_is_fitted(estimator)
+    for method in ("transform", "inverse_transform"):
+        if not hasattr(estimator, method):
+            raise TypeError(
+                f"estimator must have transform and inverse_transform, as an "
+                f"autoencoder has; {type(estimator).__name__} has no {method}."
+            )
+    codes = np.asarray(estimator.transform(X), dtype=np.float64)
+    return codes, lambda codes: np.asarray(estimator.inverse_transform(codes))
+
+
+def numbers(X):
+    """Return X as a finite float64 array."""
+    return check_array(X, dtype=np.float64, input_name="X")
+
+
+def pca_reconstruction(rows, n_components):
+    """Return what scikit-learn's PCA, fitted to the rows, makes of them."""
+    pca = PCA(min(n_components, *rows.shape), svd_solver="full")
+    # Rows that are all alike have no variance to take shares of.
+    with np.errstate(invalid="ignore"):
+        return pca.inverse_transform(pca.fit_transform(rows))
+
+
+def feature_names(estimator, n_features):
+    """Return the names that the estimator saw in ``fit``, else x0, x1 and so on."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or len(names) != n_features:
+        return np.array([f"x{index}" for index in range(n_features)], dtype=object)
+    return np.asarray(names, dtype=object)
+
+
+def checked_components(components, n_components, most):
+    """Return the code columns to show; None takes the first ones, `most` at most."""
+    if components is None:
+        return list(range(min(n_components, most)))
+    chosen = [int(component) for component in components]
+    if not chosen or not all(0 <= component < n_components for component in chosen):
+        raise ValueError(
+            f"components={components!r} must name columns of the code, from 0 to "
+            f"{n_components - 1}."
+        )
+    return chosen
+
+
+def check_number(value, name, lowest=1):
+    """Raise ValueError unless `value` is an int of at least `lowest`."""
+    is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not is_int or value < lowest:
+        raise ValueError(f"{name} must be an int of at least {lowest}, got {value!r}.")
