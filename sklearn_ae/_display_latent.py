@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sklearn_ae._comparison import codes_and_decoder, numbers
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae._plotting import (
     COLOURS,
@@ -14,9 +15,7 @@ from sklearn_ae._plotting import (
     check_matplotlib,
     check_number,
     checked_components,
-    codes_and_decoder,
     legend_outside,
-    numbers,
     split_axes,
     tiled,
 )

@@ -2,6 +2,12 @@
 
 import numpy as np
 
+from sklearn_ae._comparison import (
+    codes_and_decoder,
+    feature_names,
+    numbers,
+    pca_reconstruction,
+)
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae._plotting import (
     COLOURS,
@@ -10,12 +16,8 @@ from sklearn_ae._plotting import (
     check_channels,
     check_matplotlib,
     check_number,
-    codes_and_decoder,
     draw_images,
-    feature_names,
     legend_outside,
-    numbers,
-    pca_reconstruction,
 )
 
 
@@ -127,7 +129,7 @@ class ReconstructionDisplay:
         stack = stack[:, :n_images]
         _, height, width = self.image_shape
         across = 0.8 * stack.shape[1]
-        ax = axes_for(self, ax, (across + 1.8, 3 * 0.8 * height / width + 0.3))
+        ax = axes_for(self, ax, (across + 2.2, 3 * 0.8 * height / width + 0.3))
         self.image_ = draw_images(
             ax,
             stack,

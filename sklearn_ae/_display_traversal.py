@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_ae._comparison import codes_and_decoder, feature_names
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae._plotting import (
     axes_for,
@@ -9,9 +10,7 @@ from sklearn_ae._plotting import (
     check_matplotlib,
     check_number,
     checked_components,
-    codes_and_decoder,
     draw_images,
-    feature_names,
     legend_outside,
     shades,
     split_axes,

@@ -3,15 +3,14 @@
 import numpy as np
 from sklearn.decomposition import PCA
 
+from sklearn_ae._comparison import codes_and_decoder, numbers
 from sklearn_ae._plotting import (
     COLOURS,
     GREY,
     MARKERS,
     axes_for,
     check_matplotlib,
-    codes_and_decoder,
     legend_outside,
-    numbers,
     whole_ticks,
 )
 
