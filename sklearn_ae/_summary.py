@@ -118,7 +118,8 @@ class Summary:
             )
             parts.append(
                 "<h4>Worst reconstructed features</h4><table><thead><tr>"
-                '<th scope="col">Feature</th><th scope="col">Share of the squared error</th>'
+                '<th scope="col">Feature</th>'
+                '<th scope="col">Share of the squared error</th>'
                 '<th scope="col">Share of its variance lost</th></tr></thead>'
                 f"<tbody>{rows}</tbody></table>"
             )
