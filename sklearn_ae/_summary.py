@@ -3,8 +3,10 @@
 import math
 from html import escape
 from textwrap import fill, shorten
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._comparison import (
@@ -67,13 +69,13 @@ class Summary:
 
     def __init__(
         self,
-        title,
-        facts,
-        explained_variance,
-        pca_explained_variance,
-        worst_features,
-        advice,
-    ):
+        title: str,
+        facts: dict[str, str],
+        explained_variance: float,
+        pca_explained_variance: float,
+        worst_features: list[tuple[str, float, float]],
+        advice: list[str],
+    ) -> None:
         self.title = title
         self.facts = facts
         self.explained_variance = explained_variance
@@ -81,7 +83,7 @@ class Summary:
         self.worst_features = worst_features
         self.advice = advice
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         width = 2 + max(map(len, self.facts))
         lines = [self.title, "=" * len(self.title)]
         lines += [f"{label:<{width}}{text}" for label, text in self.facts.items()]
@@ -100,7 +102,7 @@ class Summary:
             ]
         return "\n".join(lines)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         rows = "".join(
             f'<tr><th scope="row">{escape(label)}</th><td>{escape(text)}</td></tr>'
             for label, text in self.facts.items()
@@ -129,7 +131,7 @@ class Summary:
         return f'<div class="sklearn-ae-summary">{"".join(parts)}</div>'
 
 
-def summary(estimator, X):
+def summary(estimator: Any, X: ArrayLike) -> Summary:
     """Describe a fitted autoencoder in words.
 
     Parameters
@@ -177,15 +179,14 @@ def summary(estimator, X):
     errors = np.sum((rows - decode(codes)) ** 2, axis=0)
     pca_rows = pca_reconstruction(rows, estimator.n_components_)
     distances = np.sum((rows - rows.mean(axis=0)) ** 2, axis=0)
-    shares = [
-        _explained(error, distances)
-        for error in (errors, np.sum((rows - pca_rows) ** 2, axis=0))
-    ]
+    explained = _explained(errors, distances)
+    pca_explained = _explained(np.sum((rows - pca_rows) ** 2, axis=0), distances)
     names = feature_names(estimator, rows.shape[1])
     return Summary(
         title,
-        _facts(estimator, rows, *shares),
-        *shares,
+        _facts(estimator, rows, explained, pca_explained),
+        explained,
+        pca_explained,
         _worst(names, errors, distances),
         [text for text in _advice(estimator, rows, names, distances) if text],
     )
@@ -296,9 +297,9 @@ def _about_epochs(estimator):
     losses = [epoch.get("valid_loss", math.nan) for epoch in estimator.history_]
     if len(losses) < 4 or estimator.gain_over_pca_ == 0 or np.isnan(losses).any():
         return None
-    lowest = min(losses)
-    last_quarter = losses[-(len(losses) // 4) - 1] - lowest
-    if not last_quarter > STILL_FALLING * (losses[0] - lowest) > 0:
+    last = len(losses) // 4
+    early, late = min(losses[:-last]), min(losses[-last:])
+    if not early - late > STILL_FALLING * (losses[0] - late) > 0:
         return None
     return (
         f"The validation loss was still falling when training ended after "

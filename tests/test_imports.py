@@ -92,7 +92,7 @@ OWN = {
 OTHERS = {
     "__init__": set(),
     "_autoencoder": {"numpy", "sklearn", "torch"},
-    "_vae": {"numpy"},
+    "_vae": {"numpy", "sklearn", "torch"},
     "_generative": {"numpy", "sklearn", "torch"},
     "_variational": {"torch"},
     "_base": {"numpy", "sklearn", "torch"},
