@@ -10,6 +10,7 @@ from sklearn_ae import (
     priors,
 )
 from sklearn_ae._autoencoder import AutoencoderTransformer
+from sklearn_ae._summary import summary
 from sklearn_ae._vae import VAETransformer
 
 __version__ = "0.1.0"
@@ -24,4 +25,5 @@ __all__ = [
     "networks",
     "penalties",
     "priors",
+    "summary",
 ]

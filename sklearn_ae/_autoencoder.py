@@ -2,17 +2,19 @@
 
 from functools import partial
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 
 from sklearn_ae._base import BaseAutoencoder
 from sklearn_ae._links import ClippedLink
 from sklearn_ae._modules import Autoencoder
 from sklearn_ae._parts import PART_CONSTRAINTS, Parts
 from sklearn_ae._start import pca_frame
-from sklearn_ae._utils import HasMethods, StrOptions, resolve
+from sklearn_ae._utils import HasMethods, RandomStateLike, StrOptions, resolve
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.priors import CODE_DENSITIES
 
@@ -186,31 +188,31 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        network="mlp",
-        init="pca",
-        guard=True,
-        loss="squared_error",
-        output_range="auto",
-        corruption=None,
-        penalty=None,
-        latent_density="gaussian_mixture",
-        optimizer="adamw",
-        learning_rate="auto",
-        weight_decay=0.01,
-        batch_size="auto",
-        max_epochs="auto",
-        early_stopping=True,
-        validation_fraction="auto",
-        n_iter_no_change="auto",
-        callbacks=None,
-        net_params=None,
-        device="auto",
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        network: str | BaseEstimator = "mlp",
+        init: Literal["pca", "random"] = "pca",
+        guard: bool | float = True,
+        loss: str | BaseEstimator = "squared_error",
+        output_range: Literal["auto"] | tuple[float, float] | None = "auto",
+        corruption: Any = None,
+        penalty: Any = None,
+        latent_density: str | BaseEstimator = "gaussian_mixture",
+        optimizer: Any = "adamw",
+        learning_rate: Literal["auto"] | float = "auto",
+        weight_decay: float = 0.01,
+        batch_size: Literal["auto"] | int = "auto",
+        max_epochs: Literal["auto"] | int = "auto",
+        early_stopping: bool = True,
+        validation_fraction: Literal["auto"] | float | None = "auto",
+        n_iter_no_change: Literal["auto"] | int = "auto",
+        callbacks: list[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        device: str | torch.device = "auto",
+        warm_start: bool = False,
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.network = network
         self.init = init
@@ -311,7 +313,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         squares = np.empty((len(X), 2), dtype=np.float32)
         return self._apply(self._squares, X, squares, self._centred)
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the squared reconstruction error of each row.
 
         Parameters
@@ -334,7 +336,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         with np.errstate(over="ignore"):
             return (-errors * np.float64(self._unit) ** 2).astype(np.float32)
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the share of variance that reconstructions explain.
 
         One minus the squared error over the squared distance to the training mean,
@@ -364,7 +366,7 @@ class AutoencoderTransformer(BaseAutoencoder):
             return 1.0 if error == 0 else 0.0
         return float(1 - error / distance)
 
-    def denoise(self, X):
+    def denoise(self, X: ArrayLike) -> np.ndarray:
         """Encode rows and decode them again.
 
         Equals ``inverse_transform(transform(X))``. It takes noise away where the

@@ -2,8 +2,10 @@
 
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -23,6 +25,7 @@ from sklearn_ae._training import (
 )
 from sklearn_ae._utils import (
     Interval,
+    RandomStateLike,
     StrOptions,
     choose_device,
     fit_context,
@@ -78,7 +81,7 @@ class BaseAutoencoder(
         return []
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Fit the model to X.
 
         Parameters
@@ -117,7 +120,7 @@ class BaseAutoencoder(
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Train for one epoch on X, starting afresh on the first call.
 
         The first call takes the centre, the scales and the PCA from its rows, so make
@@ -247,7 +250,7 @@ class BaseAutoencoder(
         self._after_training(X)
 
     @property
-    def device_(self):
+    def device_(self) -> str:
         """Device that the network is on."""
         return str(self.net_.device)
 
@@ -267,7 +270,7 @@ class BaseAutoencoder(
         check_is_fitted(self)
         return check_rows(self, X, reset=False)
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Encode rows.
 
         Parameters
@@ -287,11 +290,11 @@ class BaseAutoencoder(
         ValueError
             If X has another number of features, or values that are not finite.
         """
-        X = self._checked_rows(X)
-        out = np.empty((len(X), self.n_components_), dtype=np.float32)
-        return self._apply(self.net_.module_.encode, X, out, self._centred)
+        rows = self._checked_rows(X)
+        out = np.empty((len(rows), self.n_components_), dtype=np.float32)
+        return self._apply(self.net_.module_.encode, rows, out, self._centred)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Decode codes.
 
         Parameters
@@ -317,7 +320,7 @@ class BaseAutoencoder(
         X = check_codes(self, X)
         return self._decode(X, self.net_.module_.decode)
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Encode rows and decode their codes.
 
         Parameters
@@ -353,7 +356,12 @@ class BaseAutoencoder(
         with np.errstate(over="ignore"):
             return np.array(codes, dtype=np.float32)
 
-    def sample(self, n_samples=1, *, random_state=None):
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        random_state: RandomStateLike = None,
+    ) -> np.ndarray:
         """Generate rows by decoding random codes.
 
         Parameters

@@ -3,6 +3,7 @@
 import math
 from abc import abstractmethod
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 import torch
@@ -147,7 +148,9 @@ def standard_gamma(shape, generator):
 class _Noise(Likelihood):
     """What the three likelihoods share: a scale that is given or learned."""
 
-    def __init__(self, scale="learned"):
+    def __init__(
+        self, scale: Literal["learned", "per_feature"] | float = "learned"
+    ) -> None:
         self.scale = scale
 
     @abstractmethod
@@ -257,7 +260,11 @@ class StudentT(_Noise):
         "df": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, scale="learned", df=4.0):
+    def __init__(
+        self,
+        scale: Literal["learned", "per_feature"] | float = "learned",
+        df: float = 4.0,
+    ) -> None:
         super().__init__(scale)
         self.df = df
 

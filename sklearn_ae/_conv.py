@@ -1,8 +1,10 @@
 """The convolutional network."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from numbers import Integral
+from typing import Any, Literal
 
 import torch
 from sklearn.base import BaseEstimator
@@ -136,15 +138,15 @@ class Conv(BaseEstimator):
 
     def __init__(
         self,
-        image_shape="auto",
+        image_shape: Literal["auto"] | tuple[int, int, int] = "auto",
         *,
-        n_channels=32,
-        n_stages="auto",
-        n_blocks=1,
-        n_hidden=128,
-        activation="silu",
-        group_norm=False,
-    ):
+        n_channels: int = 32,
+        n_stages: Literal["auto"] | int = "auto",
+        n_blocks: int = 1,
+        n_hidden: int = 128,
+        activation: str | Callable[..., Any] = "silu",
+        group_norm: bool = False,
+    ) -> None:
         self.image_shape = image_shape
         self.n_channels = n_channels
         self.n_stages = n_stages

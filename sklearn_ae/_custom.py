@@ -2,7 +2,9 @@
 
 import copy
 import math
+from collections.abc import Callable
 from numbers import Integral
+from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
@@ -65,7 +67,13 @@ class Custom(BaseEstimator):
         "input_shape": [tuple, list, None],
     }
 
-    def __init__(self, encoder, decoder, *, input_shape=None):
+    def __init__(
+        self,
+        encoder: Callable[..., Any],
+        decoder: Callable[..., Any],
+        *,
+        input_shape: tuple[int, ...] | None = None,
+    ) -> None:
         self.encoder = encoder
         self.decoder = decoder
         self.input_shape = input_shape

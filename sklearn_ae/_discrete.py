@@ -1,7 +1,9 @@
 """Likelihoods of bits, counts and categories."""
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 import torch
@@ -65,7 +67,7 @@ class Bernoulli(Likelihood):
     _parameter_constraints: dict = {"resample": ["boolean"]}
     positive_only = True
 
-    def __init__(self, resample=False):
+    def __init__(self, resample: bool = False) -> None:
         self.resample = resample
 
     def check_data(self, X, owner):
@@ -130,7 +132,7 @@ class Poisson(Likelihood):
     _parameter_constraints: dict = {"size_factors": SIZE_FACTORS_CONSTRAINT}
     positive_only = True
 
-    def __init__(self, size_factors=None):
+    def __init__(self, size_factors: Literal["total"] | None = None) -> None:
         self.size_factors = size_factors
 
     def check_data(self, X, owner):
@@ -225,7 +227,11 @@ class NegativeBinomial(Likelihood):
     }
     positive_only = True
 
-    def __init__(self, dispersion="per_feature", size_factors=None):
+    def __init__(
+        self,
+        dispersion: Literal["learned", "per_feature"] | float = "per_feature",
+        size_factors: Literal["total"] | None = None,
+    ) -> None:
         self.dispersion = dispersion
         self.size_factors = size_factors
 
@@ -291,7 +297,7 @@ class Categorical(Likelihood):
     _parameter_constraints: dict = {"sizes": [tuple, list, None]}
     positive_only = True
 
-    def __init__(self, sizes=None):
+    def __init__(self, sizes: Sequence[int] | None = None) -> None:
         self.sizes = sizes
 
     def _checked_sizes(self, n_features):

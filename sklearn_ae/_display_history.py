@@ -1,6 +1,7 @@
 """The course of a training."""
 
 import math
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -68,13 +69,13 @@ class HistoryDisplay:
     def __init__(
         self,
         *,
-        epochs,
-        train,
-        valid,
-        pca_loss=None,
-        pca_kept=False,
-        loss_name="Loss per row",
-    ):
+        epochs: np.ndarray,
+        train: dict[str, np.ndarray],
+        valid: dict[str, np.ndarray],
+        pca_loss: float | None = None,
+        pca_kept: bool = False,
+        loss_name: str = "Loss per row",
+    ) -> None:
         self.epochs = epochs
         self.train = train
         self.valid = valid
@@ -82,7 +83,13 @@ class HistoryDisplay:
         self.pca_kept = pca_kept
         self.loss_name = loss_name
 
-    def plot(self, ax=None, *, loss_name=None, line_kw=None):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        loss_name: str | None = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the losses.
 
         Parameters
@@ -121,8 +128,8 @@ class HistoryDisplay:
                 self.pca_loss, color=GREY, linestyle=":", linewidth=2, label=label
             )
         self._mark_best(ax)
-        values = [*self.train.values(), *self.valid.values()]
-        values = np.concatenate([*values, [self.pca_loss or np.nan]])
+        drawn = [*self.train.values(), *self.valid.values()]
+        values = np.concatenate([*drawn, [self.pca_loss or np.nan]])
         values = values[np.isfinite(values)]
         if values.min() > 0 and values.max() > 10 * values.min():
             ax.set_yscale("log")
@@ -151,7 +158,14 @@ class HistoryDisplay:
             )
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, loss_name=None, line_kw=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        ax: Any = None,
+        loss_name: str | None = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Make the display from a fitted autoencoder, and draw it.
 
         Parameters

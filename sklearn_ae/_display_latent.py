@@ -1,10 +1,14 @@
 """Where rows lie in the space of codes."""
 
+from collections.abc import Sequence
 from itertools import combinations
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sklearn_ae._comparison import codes_and_decoder, numbers
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae._plotting import (
     COLOURS,
@@ -14,9 +18,7 @@ from sklearn_ae._plotting import (
     check_matplotlib,
     check_number,
     checked_components,
-    codes_and_decoder,
     legend_outside,
-    numbers,
     split_axes,
     tiled,
 )
@@ -80,14 +82,14 @@ class LatentSpaceDisplay:
     def __init__(
         self,
         *,
-        codes,
-        y=None,
-        y_name=None,
-        components=None,
-        grid=None,
-        decoded=None,
-        image_shape=None,
-    ):
+        codes: np.ndarray,
+        y: np.ndarray | None = None,
+        y_name: str | None = None,
+        components: Sequence[int] | None = None,
+        grid: tuple[np.ndarray, np.ndarray] | None = None,
+        decoded: np.ndarray | None = None,
+        image_shape: tuple[int, int, int] | None = None,
+    ) -> None:
         self.codes = codes
         self.y = y
         self.y_name = y_name
@@ -96,7 +98,7 @@ class LatentSpaceDisplay:
         self.decoded = decoded
         self.image_shape = image_shape
 
-    def plot(self, ax=None, *, scatter_kw=None):
+    def plot(self, ax: Any = None, *, scatter_kw: dict[str, Any] | None = None) -> Self:
         """Draw the codes, or the map of images where there is one.
 
         One column is drawn as a histogram, or against `y` where that is a scale; of
@@ -129,7 +131,7 @@ class LatentSpaceDisplay:
         elif len(shown) == 1:
             self._plot_line(ax, shown[0], options)
         elif len(shown) == 2:
-            drawn = self._scatter(ax, *shown, options)
+            drawn = self._scatter(ax, shown[0], shown[1], options)
             self._explain_colours(ax, [ax], drawn)
         else:
             self._plot_pairs(ax, shown, options)
@@ -251,16 +253,16 @@ class LatentSpaceDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         *,
-        components=None,
-        image_shape=None,
-        n_images=12,
-        ax=None,
-        scatter_kw=None,
-    ):
+        components: Sequence[int] | None = None,
+        image_shape: Literal["auto"] | tuple[int, int, int] | None = None,
+        n_images: int = 12,
+        ax: Any = None,
+        scatter_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Make the display from a fitted autoencoder and rows, and draw it.
 
         Parameters

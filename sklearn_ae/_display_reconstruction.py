@@ -1,7 +1,16 @@
 """What comes back from codes, beside PCA's."""
 
-import numpy as np
+from typing import Any, Literal, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_ae._comparison import (
+    codes_and_decoder,
+    feature_names,
+    numbers,
+    pca_reconstruction,
+)
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae._plotting import (
     COLOURS,
@@ -10,12 +19,8 @@ from sklearn_ae._plotting import (
     check_channels,
     check_matplotlib,
     check_number,
-    codes_and_decoder,
     draw_images,
-    feature_names,
     legend_outside,
-    numbers,
-    pca_reconstruction,
 )
 
 
@@ -75,13 +80,13 @@ class ReconstructionDisplay:
     def __init__(
         self,
         *,
-        rows,
-        reconstruction,
-        pca_reconstruction,
-        feature_names,
-        image_shape=None,
-        estimator_name="autoencoder",
-    ):
+        rows: np.ndarray,
+        reconstruction: np.ndarray,
+        pca_reconstruction: np.ndarray,
+        feature_names: np.ndarray,
+        image_shape: tuple[int, int, int] | None = None,
+        estimator_name: str = "autoencoder",
+    ) -> None:
         self.rows = rows
         self.reconstruction = reconstruction
         self.pca_reconstruction = pca_reconstruction
@@ -89,7 +94,14 @@ class ReconstructionDisplay:
         self.image_shape = image_shape
         self.estimator_name = estimator_name
 
-    def plot(self, ax=None, *, n_images=8, n_features=20, relative=True):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        n_images: int = 8,
+        n_features: int = 20,
+        relative: bool = True,
+    ) -> Self:
         """Draw images or errors.
 
         Parameters
@@ -127,7 +139,7 @@ class ReconstructionDisplay:
         stack = stack[:, :n_images]
         _, height, width = self.image_shape
         across = 0.8 * stack.shape[1]
-        ax = axes_for(self, ax, (across + 1.8, 3 * 0.8 * height / width + 0.3))
+        ax = axes_for(self, ax, (across + 2.2, 3 * 0.8 * height / width + 0.3))
         self.image_ = draw_images(
             ax,
             stack,
@@ -180,15 +192,15 @@ class ReconstructionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        image_shape=None,
-        ax=None,
-        n_images=8,
-        n_features=20,
-        relative=True,
-    ):
+        image_shape: Literal["auto"] | tuple[int, int, int] | None = None,
+        ax: Any = None,
+        n_images: int = 8,
+        n_features: int = 20,
+        relative: bool = True,
+    ) -> Self:
         """Make the display from a fitted autoencoder and rows, and draw it.
 
         Parameters
@@ -222,17 +234,18 @@ class ReconstructionDisplay:
         check_matplotlib(f"{cls.__name__}.from_estimator")
         codes, decode = codes_and_decoder(estimator, X)
         rows = numbers(X)
+        shape = None
         if image_shape is not None:
-            image_shape = checked_image_shape(
+            shape = checked_image_shape(
                 image_shape, rows.shape[1], f"{cls.__name__}.from_estimator"
             )
-            check_channels(image_shape)
+            check_channels(shape)
         display = cls(
             rows=rows,
             reconstruction=decode(codes),
             pca_reconstruction=pca_reconstruction(rows, codes.shape[1]),
             feature_names=feature_names(estimator, rows.shape[1]),
-            image_shape=image_shape,
+            image_shape=shape,
         )
         return display.plot(
             ax, n_images=n_images, n_features=n_features, relative=relative

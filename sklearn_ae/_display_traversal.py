@@ -1,7 +1,12 @@
 """What each column of a code stands for."""
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_ae._comparison import codes_and_decoder, feature_names
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae._plotting import (
     axes_for,
@@ -9,9 +14,7 @@ from sklearn_ae._plotting import (
     check_matplotlib,
     check_number,
     checked_components,
-    codes_and_decoder,
     draw_images,
-    feature_names,
     legend_outside,
     shades,
     split_axes,
@@ -70,15 +73,21 @@ class LatentTraversalDisplay:
     """
 
     def __init__(
-        self, *, decoded, components, quantiles, feature_names, image_shape=None
-    ):
+        self,
+        *,
+        decoded: np.ndarray,
+        components: list[int],
+        quantiles: np.ndarray,
+        feature_names: np.ndarray,
+        image_shape: tuple[int, int, int] | None = None,
+    ) -> None:
         self.decoded = decoded
         self.components = components
         self.quantiles = quantiles
         self.feature_names = feature_names
         self.image_shape = image_shape
 
-    def plot(self, ax=None, *, line_kw=None):
+    def plot(self, ax: Any = None, *, line_kw: dict[str, Any] | None = None) -> Self:
         """Draw a row of images, or a line over the features, for each step.
 
         Parameters
@@ -155,16 +164,16 @@ class LatentTraversalDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        components=None,
-        n_steps=7,
-        quantiles=(0.05, 0.95),
-        image_shape=None,
-        ax=None,
-        line_kw=None,
-    ):
+        components: Sequence[int] | None = None,
+        n_steps: int = 7,
+        quantiles: tuple[float, float] = (0.05, 0.95),
+        image_shape: Literal["auto"] | tuple[int, int, int] | None = None,
+        ax: Any = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Make the display from a fitted autoencoder and rows, and draw it.
 
         Parameters
@@ -216,16 +225,17 @@ class LatentTraversalDisplay:
         for index, component in enumerate(shown):
             points[index, :, component] = np.quantile(codes[:, component], shares)
         rows = decode(points.reshape(-1, codes.shape[1]))
+        shape = None
         if image_shape is not None:
-            image_shape = checked_image_shape(
+            shape = checked_image_shape(
                 image_shape, rows.shape[1], f"{cls.__name__}.from_estimator"
             )
-            check_channels(image_shape)
+            check_channels(shape)
         display = cls(
             decoded=rows.reshape(len(shown), n_steps, -1),
             components=shown,
             quantiles=shares,
             feature_names=feature_names(estimator, rows.shape[1]),
-            image_shape=image_shape,
+            image_shape=shape,
         )
         return display.plot(ax, line_kw=line_kw)

@@ -1,17 +1,20 @@
 """How much of the variance codes of each length keep."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.decomposition import PCA
 
+from sklearn_ae._comparison import codes_and_decoder, numbers
 from sklearn_ae._plotting import (
     COLOURS,
     GREY,
     MARKERS,
     axes_for,
     check_matplotlib,
-    codes_and_decoder,
     legend_outside,
-    numbers,
     whole_ticks,
 )
 
@@ -66,17 +69,23 @@ class ExplainedVarianceDisplay:
     def __init__(
         self,
         *,
-        n_components,
-        explained_variance,
-        estimator_names,
-        pca_explained_variance,
-    ):
+        n_components: np.ndarray,
+        explained_variance: np.ndarray,
+        estimator_names: list[str],
+        pca_explained_variance: np.ndarray,
+    ) -> None:
         self.n_components = n_components
         self.explained_variance = explained_variance
         self.estimator_names = estimator_names
         self.pca_explained_variance = pca_explained_variance
 
-    def plot(self, ax=None, *, line_kw=None, pca_line_kw=None):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        line_kw: dict[str, Any] | None = None,
+        pca_line_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the shares against the length of the code.
 
         Parameters
@@ -122,14 +131,14 @@ class ExplainedVarianceDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        estimator_names=None,
-        ax=None,
-        line_kw=None,
-        pca_line_kw=None,
-    ):
+        estimator_names: Sequence[str] | None = None,
+        ax: Any = None,
+        line_kw: dict[str, Any] | None = None,
+        pca_line_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Make the display from fitted autoencoders and rows, and draw it.
 
         Parameters

@@ -1,15 +1,17 @@
 """What only a probabilistic model can do: posteriors, scores in nats, draws."""
 
+from typing import Any
 from warnings import warn
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._base import BaseAutoencoder
 from sklearn_ae._training import make_net, run
-from sklearn_ae._utils import resolve, seeded
+from sklearn_ae._utils import RandomStateLike, resolve, seeded
 from sklearn_ae._validation import check_count
 from sklearn_ae.priors import PRIORS
 
@@ -209,7 +211,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         self._apply(self.net_.module_.moments, X, out, self._centred)
         return np.split(out, 2, axis=1)
 
-    def posterior(self, X):
+    def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return the posterior distribution of each row's code.
 
         Parameters
@@ -233,7 +235,13 @@ class GenerativeAutoencoder(BaseAutoencoder):
         scale = self.net_.module_.code_scale.cpu().numpy()
         return tuple((part * scale).astype(np.float32) for part in self._moments(X))
 
-    def sample_posterior(self, X, n_draws=1, *, random_state=None):
+    def sample_posterior(
+        self,
+        X: ArrayLike,
+        n_draws: int = 1,
+        *,
+        random_state: RandomStateLike = None,
+    ) -> np.ndarray:
         """Draw codes from the posterior of each row.
 
         Parameters
@@ -287,7 +295,13 @@ class GenerativeAutoencoder(BaseAutoencoder):
         # Taking the centre off and adding it again leaves a rounding error.
         return np.rint(rows, out=rows, where=module.cost.is_discrete)
 
-    def sample(self, n_samples=1, *, observation_noise=False, random_state=None):
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        observation_noise: bool = False,
+        random_state: RandomStateLike = None,
+    ) -> np.ndarray:
         """Generate rows by decoding draws from the prior.
 
         Parameters
@@ -329,7 +343,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
     def _scored_rows(self, n_draws):
         return max(1, SCORE_BUDGET // (n_draws * max(self.n_features_in_, 512)))
 
-    def score_samples(self, X, *, n_draws=SCORE_DRAWS):
+    def score_samples(self, X: ArrayLike, *, n_draws: int = SCORE_DRAWS) -> np.ndarray:
         """Return the log-likelihood of each row, estimated by importance sampling.
 
         The draws have a fixed seed and are the same for every row, so scores are
@@ -356,7 +370,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         ValueError
             If `n_draws` is not a positive int.
         """
-        X = self._checked_rows(X)
+        rows = self._checked_rows(X)
         check_count(n_draws, "n_draws", "score_samples")
         module = self.net_.module_
         noise = self._score_noise(n_draws)
@@ -368,13 +382,13 @@ class GenerativeAutoencoder(BaseAutoencoder):
             )
         return self._apply(
             lambda x: module.log_likelihood(x, noise, prior),
-            X,
-            np.empty(len(X), dtype=np.float32),
+            rows,
+            np.empty(len(rows), dtype=np.float32),
             self._centred,
             n_rows=self._scored_rows(n_draws),
         )
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the mean log-likelihood of a row, in nats.
 
         Parameters

@@ -1,8 +1,10 @@
 """The fully connected network."""
 
 import math
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from numbers import Integral, Real
+from typing import Any, Literal
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -117,14 +119,14 @@ class MLP(BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes="auto",
-        activation="silu",
+        hidden_layer_sizes: Literal["auto"] | Sequence[int] = "auto",
+        activation: str | Callable[..., Any] = "silu",
         *,
-        dropout=0.0,
-        layer_norm=False,
-        residual=False,
-        tied=False,
-    ):
+        dropout: float = 0.0,
+        layer_norm: bool = False,
+        residual: bool = False,
+        tied: bool = False,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout

@@ -4,8 +4,6 @@ matplotlib is imported in here and nowhere else, when something is drawn.
 """
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.utils.validation import check_array, check_is_fitted
 
 # Colours of Okabe and Ito that colour-blind people can tell apart, without the yellow
 # that is faint on white.
@@ -91,7 +89,7 @@ def whole_ticks(axis):
     """Put an axis's ticks on whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def check_channels(image_shape):
@@ -158,43 +156,6 @@ def draw_images(ax, rows, image_shape, bounds, row_labels, column_labels=None, *
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return drawn
-
-
-# ---- what is drawn
-
-
-def codes_and_decoder(estimator, X):
-    """Return the codes of X, and a function from codes to rows, as plain arrays."""
-    check_is_fitted(estimator)
-    for method in ("transform", "inverse_transform"):
-        if not hasattr(estimator, method):
-            raise TypeError(
-                f"estimator must have transform and inverse_transform, as an "
-                f"autoencoder has; {type(estimator).__name__} has no {method}."
-            )
-    codes = np.asarray(estimator.transform(X), dtype=np.float64)
-    return codes, lambda codes: np.asarray(estimator.inverse_transform(codes))
-
-
-def numbers(X):
-    """Return X as a finite float64 array."""
-    return check_array(X, dtype=np.float64, input_name="X")
-
-
-def pca_reconstruction(rows, n_components):
-    """Return what scikit-learn's PCA, fitted to the rows, makes of them."""
-    pca = PCA(min(n_components, *rows.shape), svd_solver="full")
-    # Rows that are all alike have no variance to take shares of.
-    with np.errstate(invalid="ignore"):
-        return pca.inverse_transform(pca.fit_transform(rows))
-
-
-def feature_names(estimator, n_features):
-    """Return the names that the estimator saw in ``fit``, else x0, x1 and so on."""
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is None or len(names) != n_features:
-        return np.array([f"x{index}" for index in range(n_features)], dtype=object)
-    return np.asarray(names, dtype=object)
 
 
 def checked_components(components, n_components, most):

@@ -4,12 +4,14 @@ Every private or version-dependent name of scikit-learn that the package uses is
 imported here and nowhere else, so that a new release is followed in one place.
 """
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from threading import RLock
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -20,6 +22,7 @@ from sklearn.utils._param_validation import (
 __all__ = [
     "HasMethods",
     "Interval",
+    "RandomStateLike",
     "StrOptions",
     "check_parameters",
     "choose_device",
@@ -29,6 +32,14 @@ __all__ = [
     "seeded",
     "unchanged_on_error",
 ]
+
+
+# What a `random_state` parameter takes.
+RandomStateLike = int | np.random.RandomState | None
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+# scikit-learn has no types: the decorator would hide those of the methods.
+fit_context: Callable[..., Callable[[_Method], _Method]] = _fit_context
 
 
 # torch's CPU generator belongs to the whole process: two threads that seed it at once

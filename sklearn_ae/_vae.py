@@ -3,8 +3,11 @@
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
+import torch
+from sklearn.base import BaseEstimator
 
 from sklearn_ae._callbacks import KLWarmUp
 from sklearn_ae._generative import GenerativeAutoencoder
@@ -13,6 +16,7 @@ from sklearn_ae._start import NOISE_FLOOR, centred_float32, ppca_frame
 from sklearn_ae._utils import (
     HasMethods,
     Interval,
+    RandomStateLike,
     StrOptions,
     check_parameters,
     resolve,
@@ -218,34 +222,34 @@ class VAETransformer(GenerativeAutoencoder):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        network="mlp",
-        init="pca",
-        guard=True,
-        likelihood="gaussian",
-        prior="gaussian_mixture",
-        beta=1.0,
-        kl_warmup="auto",
-        free_bits=0.0,
-        n_importance_samples=1,
-        corruption=None,
-        penalty=None,
-        optimizer="adamw",
-        learning_rate="auto",
-        weight_decay=0.01,
-        batch_size="auto",
-        max_epochs="auto",
-        early_stopping=True,
-        validation_fraction="auto",
-        n_iter_no_change="auto",
-        callbacks=None,
-        net_params=None,
-        device="auto",
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        network: str | BaseEstimator = "mlp",
+        init: Literal["pca", "random"] = "pca",
+        guard: bool | float = True,
+        likelihood: str | BaseEstimator = "gaussian",
+        prior: str | BaseEstimator = "gaussian_mixture",
+        beta: float = 1.0,
+        kl_warmup: Literal["auto"] | float = "auto",
+        free_bits: float = 0.0,
+        n_importance_samples: int = 1,
+        corruption: Any = None,
+        penalty: Any = None,
+        optimizer: Any = "adamw",
+        learning_rate: Literal["auto"] | float = "auto",
+        weight_decay: float = 0.01,
+        batch_size: Literal["auto"] | int = "auto",
+        max_epochs: Literal["auto"] | int = "auto",
+        early_stopping: bool = True,
+        validation_fraction: Literal["auto"] | float | None = "auto",
+        n_iter_no_change: Literal["auto"] | int = "auto",
+        callbacks: list[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        device: str | torch.device = "auto",
+        warm_start: bool = False,
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.network = network
         self.init = init

@@ -10,6 +10,7 @@ means torch's own.
 """
 
 from numbers import Integral, Real
+from typing import Literal
 
 import torch
 from sklearn.base import BaseEstimator
@@ -79,7 +80,9 @@ class GaussianNoise(BaseEstimator):
         "relative": ["boolean"],
     }
 
-    def __init__(self, scale=0.1, relative=False):
+    def __init__(
+        self, scale: float | tuple[float, float] = 0.1, relative: bool = False
+    ) -> None:
         self.scale = scale
         self.relative = relative
 
@@ -119,7 +122,11 @@ class MaskingNoise(BaseEstimator):
         "fill": [StrOptions({"mean"}), Interval(Real, None, None, closed="neither")],
     }
 
-    def __init__(self, rate=0.3, fill=0.0):
+    def __init__(
+        self,
+        rate: float | tuple[float, float] = 0.3,
+        fill: Literal["mean"] | float = 0.0,
+    ) -> None:
         self.rate = rate
         self.fill = fill
 
@@ -161,7 +168,12 @@ class SaltAndPepper(BaseEstimator):
         "high": [StrOptions({"auto"}), Interval(Real, None, None, closed="neither")],
     }
 
-    def __init__(self, rate=0.1, low="auto", high="auto"):
+    def __init__(
+        self,
+        rate: float | tuple[float, float] = 0.1,
+        low: Literal["auto"] | float = "auto",
+        high: Literal["auto"] | float = "auto",
+    ) -> None:
         self.rate = rate
         self.low = low
         self.high = high
@@ -199,7 +211,7 @@ class SwapNoise(BaseEstimator):
         "rate": [Interval(Real, 0, 1, closed="both"), tuple]
     }
 
-    def __init__(self, rate=0.15):
+    def __init__(self, rate: float | tuple[float, float] = 0.15) -> None:
         self.rate = rate
 
     def build(self, *, center, feature_scale, data_range):
@@ -247,7 +259,13 @@ class PatchMasking(BaseEstimator):
         "fill": [StrOptions({"mean"}), Interval(Real, None, None, closed="neither")],
     }
 
-    def __init__(self, image_shape="auto", patch_size=4, rate=0.3, fill=0.0):
+    def __init__(
+        self,
+        image_shape: Literal["auto"] | tuple[int, int, int] = "auto",
+        patch_size: int = 4,
+        rate: float | tuple[float, float] = 0.3,
+        fill: Literal["mean"] | float = 0.0,
+    ) -> None:
         self.image_shape = image_shape
         self.patch_size = patch_size
         self.rate = rate

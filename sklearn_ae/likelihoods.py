@@ -4,6 +4,9 @@ A likelihood is a small estimator without torch state; ``build`` gives its modul
 `BuiltLikelihood`, whose base class says what a module must have.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -144,7 +147,11 @@ class Mixed(Likelihood):
         "remainder": [StrOptions(set(LIKELIHOODS)), HasMethods("build")],
     }
 
-    def __init__(self, parts, remainder="gaussian"):
+    def __init__(
+        self,
+        parts: Sequence[tuple[str | Likelihood, Any]],
+        remainder: str | Likelihood = "gaussian",
+    ) -> None:
         self.parts = parts
         self.remainder = remainder
 

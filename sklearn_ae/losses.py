@@ -11,6 +11,7 @@ computes it. Built losses share one interface:
 
 from abc import ABCMeta, abstractmethod
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 import torch
@@ -188,7 +189,7 @@ class Huber(_Loss):
     }
     clippable = True
 
-    def __init__(self, delta="auto"):
+    def __init__(self, delta: Literal["auto"] | float = "auto") -> None:
         self.delta = delta
 
     def build(self, *, center, unit, link=None):

@@ -10,6 +10,7 @@ Penalties in a list are added up, each with its own weight.
 
 import math
 from numbers import Integral, Real
+from typing import Literal
 
 import torch
 from sklearn.base import BaseEstimator
@@ -54,7 +55,7 @@ class L1(BaseEstimator):
 
     _parameter_constraints: dict = _WEIGHT
 
-    def __init__(self, weight=0.1):
+    def __init__(self, weight: float = 0.1) -> None:
         self.weight = weight
 
     def build(self, *, code_scale, natural_scale):
@@ -112,7 +113,7 @@ class KLSparsity(BaseEstimator):
         "rate": [Interval(Real, 0, 1, closed="neither")],
     }
 
-    def __init__(self, weight=1.0, rate=0.05):
+    def __init__(self, weight: float = 1.0, rate: float = 0.05) -> None:
         self.weight = weight
         self.rate = rate
 
@@ -199,7 +200,9 @@ class Contractive(BaseEstimator):
         ],
     }
 
-    def __init__(self, weight=0.1, n_projections="auto"):
+    def __init__(
+        self, weight: float = 0.1, n_projections: Literal["auto"] | int | None = "auto"
+    ) -> None:
         self.weight = weight
         self.n_projections = n_projections
 
@@ -251,7 +254,7 @@ class Decorrelation(BaseEstimator):
 
     _parameter_constraints: dict = _WEIGHT
 
-    def __init__(self, weight=1.0):
+    def __init__(self, weight: float = 1.0) -> None:
         self.weight = weight
 
     def build(self, *, code_scale, natural_scale):

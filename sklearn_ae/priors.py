@@ -15,9 +15,11 @@ where the standard normal distribution has that weight, and then has ``as_module
 import math
 import warnings
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -25,7 +27,7 @@ from sklearn.mixture import GaussianMixture as _SklearnMixture
 from sklearn.utils import check_random_state
 from torch import nn
 
-from sklearn_ae._utils import Interval, check_parameters
+from sklearn_ae._utils import Interval, RandomStateLike, check_parameters
 
 # Rows of which a prior's density is computed at a time.
 PART = 1024
@@ -164,7 +166,11 @@ class GaussianMixture(BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, max_components=10, random_state=None):
+    def __init__(
+        self,
+        max_components: int = 10,
+        random_state: RandomStateLike = None,
+    ) -> None:
         self.max_components = max_components
         self.random_state = random_state
 
@@ -177,7 +183,9 @@ class GaussianMixture(BaseEstimator):
         """Return the fitted density as a torch module with ``log_prob(code)``."""
         return _FittedMixture(self)
 
-    def fit(self, codes, y=None, *, normal_weight=0.0):
+    def fit(
+        self, codes: ArrayLike, y: Any = None, *, normal_weight: float = 0.0
+    ) -> Self:
         """Fit the mixture to codes.
 
         Parameters
@@ -221,7 +229,11 @@ class GaussianMixture(BaseEstimator):
         self.mixture_ = min(mixtures, key=lambda mixture: mixture.bic(standardised))
         return self
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: RandomStateLike = None,
+    ) -> np.ndarray:
         """Draw codes.
 
         Parameters
@@ -329,7 +341,7 @@ class VampPrior(BaseEstimator):
         "n_pseudo_rows": [Interval(Integral, 1, None, closed="left")]
     }
 
-    def __init__(self, n_pseudo_rows=100):
+    def __init__(self, n_pseudo_rows: int = 100) -> None:
         self.n_pseudo_rows = n_pseudo_rows
 
     def build(self, n_components, rows, feature_scale):

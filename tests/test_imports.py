@@ -21,7 +21,7 @@ COMPONENTS = {
 }
 # Modules of this package that each module may import.
 OWN = {
-    "__init__": {"_autoencoder", "_vae", "displays", *COMPONENTS},
+    "__init__": {"_autoencoder", "_summary", "_vae", "displays", *COMPONENTS},
     "_autoencoder": {
         "_base",
         "_links",
@@ -80,17 +80,19 @@ OWN = {
         "_display_variance",
     },
     "_display_history": {"_plotting"},
-    "_display_latent": {"_images", "_plotting"},
-    "_display_reconstruction": {"_images", "_plotting"},
-    "_display_traversal": {"_images", "_plotting"},
-    "_display_variance": {"_plotting"},
+    "_display_latent": {"_comparison", "_images", "_plotting"},
+    "_display_reconstruction": {"_comparison", "_images", "_plotting"},
+    "_display_traversal": {"_comparison", "_images", "_plotting"},
+    "_display_variance": {"_comparison", "_plotting"},
     "_plotting": set(),
+    "_comparison": set(),
+    "_summary": {"_comparison"},
 }
 # Other people's packages that each module may import.
 OTHERS = {
     "__init__": set(),
     "_autoencoder": {"numpy", "sklearn", "torch"},
-    "_vae": {"numpy"},
+    "_vae": {"numpy", "sklearn", "torch"},
     "_generative": {"numpy", "sklearn", "torch"},
     "_variational": {"torch"},
     "_base": {"numpy", "sklearn", "torch"},
@@ -127,7 +129,9 @@ OTHERS = {
     "_display_reconstruction": {"numpy"},
     "_display_traversal": {"numpy"},
     "_display_variance": {"numpy", "sklearn"},
-    "_plotting": {"matplotlib", "numpy", "sklearn"},
+    "_plotting": {"matplotlib", "numpy"},
+    "_comparison": {"numpy", "sklearn"},
+    "_summary": {"numpy", "sklearn"},
 }
 
 

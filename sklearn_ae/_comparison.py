@@ -1,0 +1,39 @@
+"""Codes and reconstructions of any fitted transformer, and PCA's, as plain arrays."""
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.utils.validation import check_array, check_is_fitted
+
+
+def codes_and_decoder(estimator, X):
+    """Return the codes of X, and a function from codes to rows, as plain arrays."""
+    check_is_fitted(estimator)
+    for method in ("transform", "inverse_transform"):
+        if not hasattr(estimator, method):
+            raise TypeError(
+                f"estimator must have transform and inverse_transform, as an "
+                f"autoencoder has; {type(estimator).__name__} has no {method}."
+            )
+    codes = np.asarray(estimator.transform(X), dtype=np.float64)
+    return codes, lambda codes: np.asarray(estimator.inverse_transform(codes))
+
+
+def numbers(X):
+    """Return X as a finite float64 array."""
+    return check_array(X, dtype=np.float64, input_name="X")
+
+
+def pca_reconstruction(rows, n_components):
+    """Return what scikit-learn's PCA, fitted to the rows, makes of them."""
+    pca = PCA(min(n_components, *rows.shape), svd_solver="full")
+    # Rows that are all alike have no variance to take shares of.
+    with np.errstate(invalid="ignore"):
+        return pca.inverse_transform(pca.fit_transform(rows))
+
+
+def feature_names(estimator, n_features):
+    """Return the names that the estimator saw in ``fit``, else x0, x1 and so on."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or len(names) != n_features:
+        return np.array([f"x{index}" for index in range(n_features)], dtype=object)
+    return np.asarray(names, dtype=object)

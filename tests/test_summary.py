@@ -1,0 +1,205 @@
+"""The report in words."""
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import estimator_html_repr
+
+from sklearn_ae import AutoencoderTransformer, VAETransformer, summary
+from sklearn_ae.networks import MLP
+
+SMALL = {"network": MLP((8,)), "max_epochs": 3, "random_state": 0, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """60 rows of 6 features on a curved surface."""
+    t = np.random.RandomState(0).uniform(-2, 2, size=(60, 2))
+    return np.concatenate([t, t**2, np.sin(2 * t)], axis=1)
+
+
+@pytest.fixture
+def ae(rows):
+    """Return a fitted autoencoder."""
+    return AutoencoderTransformer(**SMALL).fit(rows)
+
+
+class Tags(HTMLParser):
+    """Collects tags and text, and fails where tags are not closed in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.tags, self.text = [], [], ""
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def advice(estimator, X):
+    return " ".join(summary(estimator, X).advice)
+
+
+def test_what_there_is_to_say(ae, rows):
+    report = summary(ae, rows)
+    n_parameters = sum(p.numel() for p in ae.net_.module_.parameters())
+    assert report.title == "AutoencoderTransformer"
+    assert report.facts["Rows given"] == "60 of 6 features"
+    assert report.facts["Components"] == "2"
+    assert report.facts["Network"] == (
+        f"MLP(hidden_layer_sizes=(8,)), {n_parameters} parameters"
+    )
+    assert report.facts["Training"].startswith("3 epochs, ")
+    assert report.explained_variance == pytest.approx(ae.score(rows), abs=1e-5)
+    kept = PCA(2).fit(rows).explained_variance_ratio_.sum()
+    assert report.pca_explained_variance == pytest.approx(kept)
+    assert f"{100 * kept:.1f} %" in report.facts["Variance explained"]
+    assert "Columns in use" not in report.facts
+
+
+def test_worst_features_have_most_of_the_error(ae, rows):
+    errors = np.sum((rows - ae.reconstruct(rows)) ** 2, axis=0)
+    shares = errors / errors.sum()
+    lost = errors / np.sum((rows - rows.mean(axis=0)) ** 2, axis=0)
+    worst = summary(ae, rows).worst_features
+    assert [name for name, _, _ in worst] == [f"x{i}" for i in np.argsort(-shares)[:5]]
+    np.testing.assert_allclose([share for _, share, _ in worst], -np.sort(-shares)[:5])
+    for name, _, share in worst:
+        assert share == pytest.approx(lost[int(name[1:])])
+
+
+def test_text_and_html_say_the_same(ae, rows):
+    report = summary(ae, rows)
+    text, html = repr(report), Tags(report._repr_html_()).text
+    assert str(report) == text
+    for said in (report.title, *report.facts, *report.facts.values()):
+        assert said in text
+        assert said in html
+    for name, share, _ in report.worst_features:
+        assert f"{name}: {100 * share:.1f} %" in text
+        assert f"{name}{100 * share:.1f} %" in html
+    for said in report.advice:
+        assert said in " ".join(text.split())
+        assert said in html
+
+
+def test_names_are_escaped(rows):
+    names = ["<script>alert(1)</script>", "a & b", '"c"', "d", "e", "f"]
+    X = pd.DataFrame(rows, columns=names)
+    html = summary(AutoencoderTransformer(**SMALL).fit(X), X)._repr_html_()
+    parsed = Tags(html)
+    assert "script" not in parsed.tags
+    assert names[0] in parsed.text
+
+
+def test_scikit_learns_own_html_is_as_ever(ae):
+    assert "AutoencoderTransformer" in ae._repr_html_()
+    assert "sk-top-container" in estimator_html_repr(ae)
+
+
+def test_a_kept_pca_is_said_with_a_remedy(make_ae, noise):
+    ae = make_ae().fit(noise)
+    assert ae.gain_over_pca_ == 0
+    report = summary(ae, noise)
+    assert report.facts["Beside PCA"] == "PCA was kept"
+    assert "more rows" in " ".join(report.advice)
+    assert report.explained_variance == pytest.approx(
+        report.pca_explained_variance, rel=1e-5
+    )
+
+
+def test_rows_that_pca_reproduces(make_ae, rng):
+    X = rng.normal(size=(30, 2)) @ rng.normal(size=(2, 5))
+    report = summary(make_ae().fit(X), X)
+    assert report.facts["Training"].startswith("0 epochs")
+    assert "lower n_components" in " ".join(report.advice)
+
+
+def test_rows_that_are_all_alike(make_ae):
+    X = np.ones((30, 4))
+    report = summary(make_ae().fit(X), X)
+    assert np.isnan(report.explained_variance)
+    assert report.worst_features == []
+    Tags(report._repr_html_())
+
+
+def test_what_was_not_compared_is_said(make_ae, rows):
+    ae = make_ae().partial_fit(rows)
+    report = summary(ae, rows)
+    assert report.facts["Beside PCA"] == "not compared"
+    assert report.facts["Training"].startswith("1 epoch,")
+    assert "validation_fraction" in " ".join(report.advice)
+    random = make_ae(init="random").fit(rows)
+    assert "compared" not in advice(random, rows)
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"), [(0.25, "25.0 % of its loss"), (-0.1, "exceeded by 10.0 %")]
+)
+def test_gains_of_an_autoencoder_are_shares(ae, rows, gain, said):
+    ae.gain_over_pca_ = gain
+    assert said in summary(ae, rows).facts["Beside PCA"]
+
+
+def test_a_training_cut_short_is_said(ae, rows):
+    ae.gain_over_pca_ = 0.5
+
+    def with_losses(*losses):
+        ae.history_ = [{"valid_loss": loss, "dur": 0.1} for loss in losses]
+        return advice(ae, rows)
+
+    assert "max_epochs" in with_losses(9, 8, 7, 6, 5, 4, 3, 2)
+    assert "max_epochs" not in with_losses(9, 5, 3, 2, 1.9, 1.8, 1.8, 1.8)
+    assert "max_epochs" not in with_losses(9, 5, 3, 2, 3, 4, 5, 6)
+    ae.gain_over_pca_ = 0.0
+    assert "max_epochs" not in with_losses(9, 8, 7, 6, 5, 4, 3, 2)
+
+
+def test_columns_of_a_vae_that_are_not_in_use(rows):
+    vae = VAETransformer(**SMALL).fit(rows)
+    vae.active_units_ = np.array([True, False])
+    vae.gain_over_pca_ = 1.5
+    report = summary(vae, rows)
+    assert report.facts["Columns in use"] == "1 of 2"
+    assert "1.50 nats more likely" in report.facts["Beside PCA"]
+    assert "set n_components to 1" in " ".join(report.advice)
+
+
+def test_one_feature_that_drowns_others(make_ae, rows):
+    X = rows * [1000, 1, 1, 1, 1, 1]
+    assert "StandardScaler" in advice(make_ae().fit(X), X)
+    assert "StandardScaler" not in advice(make_ae().fit(rows), rows)
+
+
+def test_binary_values_want_a_likelihood_of_bits(make_vae, rows):
+    X = (rows > 0).astype(float)
+    assert "bernoulli" in advice(make_vae().fit(X), X)
+    assert "bernoulli" not in advice(make_vae(likelihood="bernoulli").fit(X), X)
+
+
+def test_other_rows_and_frames_are_taken(rows):
+    X = pd.DataFrame(rows, columns=list("abcdef"))
+    ae = AutoencoderTransformer(**SMALL).set_output(transform="pandas").fit(X)
+    report = summary(ae, X[:20])
+    assert report.facts["Rows given"].startswith("20 ")
+    assert {name for name, _, _ in report.worst_features} < set("abcdef")
+
+
+def test_what_is_no_fitted_autoencoder(make_ae, rows):
+    with pytest.raises(NotFittedError):
+        summary(make_ae(), rows)
+    with pytest.raises(TypeError, match=r"got PCA.*pipeline\[-1\]"):
+        summary(PCA(2).fit(rows), rows)
