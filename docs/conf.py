@@ -89,7 +89,7 @@ sphinx_gallery_conf = {
 
 
 def _to_gallery(app, docname, source):
-    """Let links to example scripts, which work in the repository, lead to the gallery."""
+    """Let links to example scripts, which work in the repository, lead to pages."""
     source[0] = re.sub(
         r"\]\((?:\.\./)+examples/(plot_\w+)\.py\)",
         r"](/auto_examples/\1.rst)",
