@@ -77,10 +77,11 @@ sphinx_gallery_conf = {
     # It is for the command line, and writes the picture of the front page.
     "ignore_pattern": r"quickstart\.py",
     "within_subsection_order": "FileNameSortKey",
-    "reference_url": {"sklearn_ae": None},
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sklearn_ae",),
     "download_all_examples": False,
+    # As many at a time as sphinx-build's -j says.
+    "parallel": True,
     "show_memory": False,
     "show_signature": False,
     "remove_config_comments": True,
@@ -89,7 +90,7 @@ sphinx_gallery_conf = {
 
 
 def _to_gallery(app, docname, source):
-    """Let links to example scripts, which work in the repository, lead to the gallery."""
+    """Let links to example scripts, which work in the repository, lead to pages."""
     source[0] = re.sub(
         r"\]\((?:\.\./)+examples/(plot_\w+)\.py\)",
         r"](/auto_examples/\1.rst)",

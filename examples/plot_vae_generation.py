@@ -25,7 +25,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 def show(rows, labels, title):
     """Draw rows of images with a label each."""
     figure, axes = plt.subplots(
-        len(rows), len(rows[0]), figsize=(9, 0.9 * len(rows) + 0.5), squeeze=False
+        len(rows), len(rows[0]), figsize=(9, 0.8 * len(rows) + 0.5), squeeze=False
     )
     for row, label, images in zip(axes, labels, rows, strict=True):
         row[0].set_ylabel(label, rotation=0, ha="right", va="center")
@@ -90,15 +90,16 @@ show(walks, names, "Walks between two test images")
 flat = VAETransformer(2, random_state=0).fit(X_train)
 codes = flat.transform(X_train)
 (left, low), (right, high) = np.quantile(codes, [0.02, 0.98], axis=0)
-across, up = np.linspace(left, right, 14), np.linspace(low, high, 14)
+across, up = np.linspace(left, right, 11), np.linspace(low, high, 11)
 grid = np.stack(np.meshgrid(across, up[::-1]), axis=-1).reshape(-1, 2)
-tiles = flat.inverse_transform(grid.astype(np.float32)).reshape(14, 14, 8, 8)
+tiles = flat.inverse_transform(grid.astype(np.float32)).reshape(11, 11, 8, 8)
+tiles = np.pad(tiles, [(0, 0), (0, 0), (1, 1), (1, 1)])  # a margin
 
-figure, axes = plt.subplots(1, 2, figsize=(10, 4.7), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 4.9), layout="constrained")
 points = axes[0].scatter(*codes.T, c=y_train, s=8, cmap="tab10", vmin=-0.5, vmax=9.5)
 axes[0].set(title="codes", xlim=(left, right), ylim=(low, high))
 axes[1].imshow(
-    tiles.transpose(0, 2, 1, 3).reshape(112, 112),
+    tiles.transpose(0, 2, 1, 3).reshape(110, 110),
     cmap="gray_r",
     vmin=0,
     vmax=16,
