@@ -207,6 +207,15 @@ def test_conv_starts_at_pca(make_ae, rng):
     np.testing.assert_allclose(model.transform(X), kept.transform(X), atol=1e-5)
 
 
+def test_batches_are_of_64_rows_at_most(make, rng):
+    X = images(rng, n_rows=3000, n_features=4)
+    params = {"max_epochs": 1, "validation_fraction": 0.1}
+    assert make(**params).fit(X).net_.batch_size == 2700 // 32
+    conv = make(network=Conv(n_channels=1), **params)
+    assert conv.fit(X).net_.batch_size == 64
+    assert conv.set_params(batch_size=100).fit(X).net_.batch_size == 100
+
+
 SMALL = {
     "n_components": 4,
     "network": Conv(n_channels=4),
