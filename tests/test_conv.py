@@ -198,11 +198,11 @@ def images(rng, n_rows=64, n_features=64):
     return rng.uniform(size=(n_rows, n_features)).astype(np.float32)
 
 
-def test_conv_starts_at_pca(make_ae, rng):
+def test_conv_starts_at_pca(make, rng):
     X = images(rng)
     params = {"network": Conv(n_channels=4), "learning_rate": 1e-12}
-    model = make_ae(guard=False, output_range=None, **params).fit(X)
-    kept = make_ae().fit(X)
+    model = make(guard=False, **params).fit(X)
+    kept = make().fit(X)
     assert kept.gain_over_pca_ == 0
     np.testing.assert_allclose(model.transform(X), kept.transform(X), atol=1e-5)
 
