@@ -93,7 +93,8 @@ class AutoencoderTransformer(BaseAutoencoder):
     weight_decay : float, default=0.01
         Decoupled weight decay of the networks' weight matrices.
     batch_size : "auto" or int, default="auto"
-        Rows of a step. "auto" is a 32nd of the rows, within [16, 256].
+        Rows of a step. "auto" is a 32nd of the rows, within [16, 256]; at most 64 for
+        `networks.Conv`.
     max_epochs : "auto" or int, default="auto"
         Most passes over the rows. "auto" is as many as make 2000 steps, within
         [20, 300].

@@ -32,6 +32,14 @@ class _ToImages(nn.Module):
         return images.contiguous(memory_format=torch.channels_last)
 
 
+class _Encoder(nn.Sequential):
+    """The layers of the encoder."""
+
+    #: What `batch_size="auto"` gives at most: a convolution takes as long for each row
+    #: in small batches as in large ones, and learns more from it.
+    largest_batch = 64
+
+
 class _ToMaps(nn.Module):
     """Rows as feature maps: as `_ToImages`, but without a copy."""
 
@@ -210,7 +218,7 @@ class Conv(BaseEstimator):
         layers += self._connected(n_maps, n_outputs)
         if zero_output:
             zeroed(layers[-1])
-        return nn.Sequential(*layers)
+        return _Encoder(*layers)
 
     def _decoder(self, n_components, sizes, widths, zero_output):
         coarsest = (widths[-1], *sizes[-1])

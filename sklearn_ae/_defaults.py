@@ -24,11 +24,11 @@ def n_validation_rows(n_samples, fraction):
     return min(max(n_rows, 1), n_samples - 1)
 
 
-def batch_rows(n_samples, batch_size):
-    """Return the batch size; "auto" is a 32nd of the rows within [16, 256]."""
+def batch_rows(n_samples, batch_size, largest=LARGEST_BATCH):
+    """Return the batch size; "auto" is a 32nd of the rows within [16, largest]."""
     if batch_size != "auto":
         return batch_size
-    return min(max(n_samples // 32, SMALLEST_BATCH), LARGEST_BATCH)
+    return min(max(n_samples // 32, SMALLEST_BATCH), largest)
 
 
 def n_epochs(n_samples, batch_size, max_epochs):

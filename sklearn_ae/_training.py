@@ -125,7 +125,8 @@ def run(estimator, rows, seed, *, max_epochs, scheduled):
     """
     net = estimator.net_
     net.lr = _defaults.peak_rate(estimator.learning_rate)
-    net.batch_size = _defaults.batch_rows(len(rows), estimator.batch_size)
+    largest = getattr(net.module_.encoder, "largest_batch", _defaults.LARGEST_BATCH)
+    net.batch_size = _defaults.batch_rows(len(rows), estimator.batch_size, largest)
     epochs = _defaults.n_epochs(len(rows), net.batch_size, max_epochs)
     patience = None
     if estimator.early_stopping:

@@ -168,6 +168,17 @@ def test_any_number_of_components(make, rng, n_components):
         assert np.square(X - X_back).mean() < 0.1 * X.var()
 
 
+def test_one_component_stays_a_column(make, rng):
+    X = rng.normal(size=(150, 4))
+    model = make(n_components=1).fit(X)
+    assert model.transform(X[:1]).shape == (1, 1)
+    assert model.inverse_transform(model.transform(X[:1])).shape == (1, 4)
+    assert model.sample().shape == (1, 4)
+    assert np.isfinite(model.score(X))
+    assert model.score_samples(X).shape == (150,)
+    assert model.set_output(transform="pandas").transform(X).shape == (150, 1)
+
+
 @pytest.mark.parametrize("n_components", [0, -1, 2.5, "3", None])
 def test_bad_number_of_components(make, curved, n_components):
     model = make(n_components=n_components)
@@ -353,6 +364,9 @@ def test_images_in_a_grid(make, rng):
     model = make(network=Conv((1, 8, 8), n_channels=2))
     search = GridSearchCV(model, {"n_components": [1, 4]}, cv=2).fit(X)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    codes = model.set_params(n_components=4).fit_transform(X)
+    assert codes.shape == (64, 4)
+    assert model.inverse_transform(codes).shape == X.shape
 
 
 # ---- frames

@@ -198,13 +198,22 @@ def images(rng, n_rows=64, n_features=64):
     return rng.uniform(size=(n_rows, n_features)).astype(np.float32)
 
 
-def test_conv_starts_at_pca(make_ae, rng):
+def test_conv_starts_at_pca(make, rng):
     X = images(rng)
     params = {"network": Conv(n_channels=4), "learning_rate": 1e-12}
-    model = make_ae(guard=False, output_range=None, **params).fit(X)
-    kept = make_ae().fit(X)
+    model = make(guard=False, **params).fit(X)
+    kept = make().fit(X)
     assert kept.gain_over_pca_ == 0
     np.testing.assert_allclose(model.transform(X), kept.transform(X), atol=1e-5)
+
+
+def test_batches_are_of_64_rows_at_most(make, rng):
+    X = images(rng, n_rows=3000, n_features=4)
+    params = {"max_epochs": 1, "validation_fraction": 0.1}
+    assert make(**params).fit(X).net_.batch_size == 2700 // 32
+    conv = make(network=Conv(n_channels=1), **params)
+    assert conv.fit(X).net_.batch_size == 64
+    assert conv.set_params(batch_size=100).fit(X).net_.batch_size == 100
 
 
 SMALL = {

@@ -39,6 +39,7 @@ def test_batch_rows(n_samples):
     if 512 <= n_samples <= 8192:
         assert size == n_samples // 32
     assert _defaults.batch_rows(n_samples, 7) == 7
+    assert _defaults.batch_rows(n_samples, "auto", 64) == min(size, 64)
 
 
 @pytest.mark.parametrize("n_samples", SIZES)

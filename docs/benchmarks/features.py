@@ -1,14 +1,22 @@
 """Codes as features for a classifier: corruptions and penalties against PCA.
 
-For each data set, half of the rows train a reducer and then a logistic regression and 5
-nearest neighbours on its standardised codes, as many as given; the other half tests.
-Figures are mean accuracies over the splits. "interactions" is synthetic: its class is
-the sign of a product of two factors, each of which shows in ten noisy features.
+Figures are the accuracies of a logistic regression on standardised codes and of 5
+nearest neighbours, on codes as they are and on standardised ones.
 
-    python docs/benchmarks/features.py [--splits 3] [--data FOLDER]
+Tables: half of the rows train a reducer and then the classifiers; the other half tests.
+Figures are means over the splits. "interactions" is synthetic: its class is the sign of
+a product of two factors, each of which shows in ten noisy features.
 
-With --data, a folder with mnist.npz (X_train, y_train, X_test, y_test), 10 000 rows of
-MNIST are added, and its test set: one fit of each kind, which takes long.
+MNIST: 10 000 training images train a reducer, without their labels. Its setting is to
+be chosen by the first three figures, of classifiers that learn from 8 000 of these
+images and are tested on the other 2 000; the others are of classifiers that learn from
+all of them and are tested on the 10 000 test images.
+
+    python docs/benchmarks/features.py tables [--splits 3]
+    python docs/benchmarks/features.py mnist [--data FOLDER] [--only "MLP, plain" ...]
+
+FOLDER holds mnist.npz with X_train, y_train, X_test and y_test; without it the data are
+fetched from openml.org. Pixels are in [0, 1].
 """
 
 import argparse
@@ -19,7 +27,12 @@ from pathlib import Path
 import numpy as np
 import sklearn
 import torch
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.datasets import (
+    fetch_openml,
+    load_breast_cancer,
+    load_digits,
+    load_wine,
+)
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -31,7 +44,7 @@ from sklearn_ae import AutoencoderTransformer
 from sklearn_ae.corruptions import GaussianNoise, MaskingNoise, SwapNoise
 from sklearn_ae.networks import Conv
 
-REDUCERS = {
+ON_TABLES = {
     "PCA": None,
     "plain": {},
     "Gaussian .5": {"corruption": GaussianNoise(0.5, relative=True)},
@@ -39,14 +52,21 @@ REDUCERS = {
     "swap 30 %": {"corruption": SwapNoise(0.3)},
     "decorrelation": {"penalty": "decorrelation"},
 }
-CONV = {
-    "Conv": {"network": Conv(), "batch_size": 128, "max_epochs": 16},
-    "Conv, masking 30 %": {
-        "network": Conv(),
-        "batch_size": 128,
-        "max_epochs": 16,
-        "corruption": MaskingNoise(0.3),
-    },
+# Levels that are drawn for each row, and training of a minute, as in denoising.py.
+MLP_20 = {"max_epochs": 20}
+CONV = {"network": Conv(), "batch_size": 64, "max_epochs": 8}
+GAUSSIAN = {"corruption": GaussianNoise(scale=(0.1, 0.6))}
+MASKING = {"corruption": MaskingNoise(rate=(0.1, 0.6))}
+ON_MNIST = {
+    "PCA": None,
+    "MLP, plain": MLP_20,
+    "MLP, Gaussian": {**MLP_20, **GAUSSIAN},
+    "MLP, masking": {**MLP_20, **MASKING},
+    "MLP, contractive": {**MLP_20, "penalty": "contractive"},
+    "MLP, decorrelation": {**MLP_20, "penalty": "decorrelation"},
+    "Conv, plain": CONV,
+    "Conv, Gaussian": {**CONV, **GAUSSIAN},
+    "Conv, masking": {**CONV, **MASKING},
 }
 
 
@@ -75,14 +95,15 @@ def make(params, n_components, seed):
     )
 
 
-def accuracies(reducer, X, y, X_test, y_test):
-    codes, test_codes = reducer.fit_transform(X), reducer.transform(X_test)
-    return [
-        make_pipeline(StandardScaler(), classifier)
-        .fit(codes, y)
-        .score(test_codes, y_test)
-        for classifier in (LogisticRegression(max_iter=1000), KNeighborsClassifier(5))
-    ]
+def accuracies(codes, y, test_codes, y_test):
+    """Return those of a linear classifier, of neighbours, of neighbours when scaled."""
+    linear = LogisticRegression(max_iter=1000)
+    classifiers = (
+        make_pipeline(StandardScaler(), linear),
+        KNeighborsClassifier(5),
+        make_pipeline(StandardScaler(), KNeighborsClassifier(5)),
+    )
+    return [model.fit(codes, y).score(test_codes, y_test) for model in classifiers]
 
 
 def print_row(name, figures):
@@ -90,9 +111,11 @@ def print_row(name, figures):
 
 
 def on_tables(n_splits):
+    print("| data, size: reducer | linear | 5-NN | 5-NN, scaled |")
+    print("|---" * 4 + "|", flush=True)
     for name, (load, n_components, scaled) in TABLES.items():
         X, y = load()
-        for reducer, params in REDUCERS.items():
+        for reducer, params in ON_TABLES.items():
             figures = []
             for seed in range(n_splits):
                 X_train, X_test, y_train, y_test = train_test_split(
@@ -101,42 +124,70 @@ def on_tables(n_splits):
                 if scaled:
                     scaler = StandardScaler().fit(X_train)
                     X_train, X_test = map(scaler.transform, (X_train, X_test))
-                model = make(params, n_components, seed)
-                figures.append(accuracies(model, X_train, y_train, X_test, y_test))
+                model = make(params, n_components, seed).fit(X_train)
+                codes, test_codes = map(model.transform, (X_train, X_test))
+                figures.append(accuracies(codes, y_train, test_codes, y_test))
             print_row(f"{name}, {n_components}: {reducer}", np.mean(figures, axis=0))
 
 
-def on_mnist(folder):
-    data = np.load(Path(folder, "mnist.npz"))
-    chosen = np.random.RandomState(0).permutation(60_000)[:10_000]
-    X, X_test = (
-        (part.reshape(len(part), -1) / 255).astype(np.float32)
-        for part in (data["X_train"][chosen], data["X_test"])
-    )
-    for reducer, params in {**REDUCERS, **CONV}.items():
-        start = time.process_time()
-        figures = accuracies(
-            make(params, 32, 0), X, data["y_train"][chosen], X_test, data["y_test"]
+def load_mnist(folder):
+    """Return training rows and labels, test rows and labels."""
+    path = Path(folder or "", "mnist.npz")
+    if path.exists():
+        data = np.load(path)
+        X, y, X_test, y_test = (
+            data[name] for name in ("X_train", "y_train", "X_test", "y_test")
         )
-        seconds = time.process_time() - start
-        print_row(f"MNIST, 32: {reducer} ({seconds:.0f} s)", figures)
+    else:
+        images, labels = fetch_openml(
+            "mnist_784", return_X_y=True, as_frame=False, parser="liac-arff"
+        )
+        X, X_test = images[:60_000], images[60_000:]
+        y, y_test = labels[:60_000], labels[60_000:]
+    chosen = np.random.RandomState(0).permutation(60_000)[:10_000]
+
+    def pixels(images):
+        return (images.reshape(len(images), -1) / 255).astype(np.float32)
+
+    return pixels(X[chosen]), y[chosen], pixels(X_test), y_test
+
+
+def print_on_mnist(name, model, seconds, data):
+    X, y, X_test, y_test = data
+    codes, test_codes = model.transform(X), model.transform(X_test)
+    chosen_by = accuracies(codes[:8000], y[:8000], codes[8000:], y[8000:])
+    figures = [*chosen_by, *accuracies(codes, y, test_codes, y_test)]
+    print_row(f"{name} ({seconds:.0f} s)", figures)
+
+
+def on_mnist(folder, reducers):
+    names = ["linear", "5-NN", "5-NN, scaled"]
+    columns = [f"{name}, 2 000" for name in names] + names
+    print("| 32 components: reducer | " + " | ".join(columns) + " |")
+    print("|---" * 7 + "|", flush=True)
+    data = load_mnist(folder)
+    for name in reducers:
+        start = time.process_time()
+        model = make(ON_MNIST[name], 32, 0).fit(data[0])
+        print_on_mnist(name, model, time.process_time() - start, data)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["tables", "mnist"])
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--data", help="folder with mnist.npz")
+    parser.add_argument("--only", nargs="+", choices=ON_MNIST, default=list(ON_MNIST))
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(
         f"{platform.machine()}, Python {platform.python_version()}, torch "
         f"{torch.__version__}, scikit-learn {sklearn.__version__}\n"
     )
-    print("| data, size: reducer | linear | 5-NN |\n|---|---|---|", flush=True)
-    if options.splits:
+    if options.what == "tables":
         on_tables(options.splits)
-    if options.data:
-        on_mnist(options.data)
+    else:
+        on_mnist(options.data, options.only)
 
 
 if __name__ == "__main__":
