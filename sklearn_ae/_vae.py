@@ -153,8 +153,8 @@ class VAETransformer(GenerativeAutoencoder):
     n_components_ : int
         Number of columns of the code.
     gain_over_pca_ : float
-        Nats per row by which the bound on the held-out rows is above probabilistic
-        PCA's; 0.0 where that was kept, NaN where nothing was compared.
+        Nats by which the log-likelihood of a held-out row is above probabilistic PCA's
+        on average; 0.0 where that was kept, NaN where nothing was compared.
     pca_loss_ : float
         Probabilistic PCA's loss per held-out row, comparable with `valid_loss` in
         `history_`; NaN where nothing was compared.
