@@ -31,7 +31,7 @@ class HistoryDisplay:
         The same of the held-out rows, NaN in epochs without them; empty where there
         were none.
     pca_loss : float or None, default=None
-        PCA's loss per held-out row.
+        PCA's loss per held-out row; probabilistic PCA's beside a VAE.
     pca_kept : bool, default=False
         Whether PCA was kept in the end.
     loss_name : str, default="Loss per row"

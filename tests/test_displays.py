@@ -182,6 +182,19 @@ def test_history_holds_losses_of_each_epoch_and_pcas(ae):
     assert display.pca_kept == (ae.gain_over_pca_ == 0)
 
 
+def test_pcas_level_is_the_validation_loss_before_training(make, curved):
+    estimator = make(learning_rate=1e-9, max_epochs=1).fit(curved)
+    loss = estimator.history_[0]["valid_loss"]
+    assert estimator.pca_loss_ == pytest.approx(loss, rel=1e-4)
+
+
+def test_the_gain_is_over_pcas_level(make_ae, curved):
+    ae = make_ae(guard=False, max_epochs=5).fit(curved)
+    lowest = min(epoch["valid_loss"] for epoch in ae.history_)
+    assert lowest < ae.pca_loss_
+    assert ae.gain_over_pca_ == pytest.approx(1 - lowest / ae.pca_loss_, rel=1e-3)
+
+
 def test_terms_are_drawn_apart(vae):
     display = HistoryDisplay.from_estimator(vae)
     assert list(display.train) == ["loss", "reconstruction", "kl"]
