@@ -4,7 +4,6 @@ from functools import partial
 from numbers import Real
 
 import numpy as np
-import torch
 from sklearn.base import clone
 
 from sklearn_ae._base import BaseAutoencoder
@@ -37,7 +36,7 @@ def _build(start, parts, loss, link):
 def _is_bounded(X):
     """Whether the data evidently have bounds: values pile up at both of their ends."""
     enough = max(10, X.size // 1000)
-    ends = X.min(), X.max()
+    ends = np.nanmin(X), np.nanmax(X)
     return ends[0] < ends[1] and all((end == X).sum() >= enough for end in ends)
 
 
@@ -240,7 +239,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         return partial(
             _build,
             start,
-            Parts(self, (X.min(), X.max())),
+            Parts(self, (np.nanmin(X), np.nanmax(X))),
             loss,
             self._clipping_link(loss, start.mean, X),
         )
@@ -252,7 +251,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         if self.output_range == "auto":
             if not (loss.clippable and _is_bounded(X)):
                 return None
-            return ClippedLink(X.min(axis=0) - mean, X.max(axis=0) - mean)
+            return ClippedLink(np.nanmin(X, axis=0) - mean, np.nanmax(X, axis=0) - mean)
         low, high = self._checked_range(loss)
         return ClippedLink(low - mean, high - mean)
 
@@ -292,21 +291,12 @@ class AutoencoderTransformer(BaseAutoencoder):
             self._density = density.fit(self._codes)
         return self._density.sample(n_samples, random_state=rng)
 
-    def _squares(self, x):
-        """Return each row's squared error and squared distance to the training mean.
-
-        Both are over `_unit` squared, so that no units overflow.
-        """
-        module = self.net_.module_
-        errors = (x - module.decode(module.encode(x))) / self._unit
-        return torch.stack(
-            [errors.square().sum(1), (x / self._unit).square().sum(1)], dim=1
-        )
-
     def _checked_squares(self, X):
+        """Return squared errors and squared distances to the mean, over `_unit`^2."""
         X = self._checked_rows(X)
-        squares = np.empty((len(X), 2), dtype=np.float32)
-        return self._apply(self._squares, X, squares, self._centred)
+        out = np.empty((len(X), 2), dtype=np.float32)
+        squares = partial(self.net_.module_.squares, unit=self._unit)
+        return self._apply(squares, X, out, self._centred)
 
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each row.

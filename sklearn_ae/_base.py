@@ -96,8 +96,8 @@ class BaseAutoencoder(
         Raises
         ------
         ValueError
-            If X is not numeric, finite and dense, or a part cannot work on it; the
-            estimator is then left as it was.
+            If X is not numeric and dense, has infinite values or a column without any
+            value, or a part cannot work on it; the estimator is then left as it was.
         FloatingPointError
             If the loss became infinite or NaN in training.
         """
@@ -391,4 +391,5 @@ class BaseAutoencoder(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.allow_nan = True
         return tags

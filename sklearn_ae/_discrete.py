@@ -314,6 +314,13 @@ class Categorical(Likelihood):
         check_unit_interval(X, name)
         sizes = self._checked_sizes(X.shape[1])
         for block in np.split(X, np.cumsum(sizes)[:-1], axis=1):
+            missing = np.isnan(block)
+            if (missing.any(axis=1) & ~missing.all(axis=1)).any():
+                raise ValueError(
+                    f"X has a row that misses some of a block of {block.shape[1]} "
+                    f"columns, but {name} needs a category to be missing in all of "
+                    "its columns or in none."
+                )
             totals = block.sum(axis=1)
             off = np.abs(totals - 1) > 1e-3
             if off.any():

@@ -40,6 +40,12 @@ class Rows(Dataset):
         self.data = data
         self.valid = valid
 
+    @property
+    def is_incomplete(self):
+        """Whether some rows miss values."""
+        parts = [self.data] if self.valid is None else [self.data, self.valid.data]
+        return any(bool(part.isnan().any()) for part in parts)
+
     def __len__(self):
         return len(self.data)
 
@@ -215,6 +221,7 @@ class Net(NeuralNet):
         if self.is_scheduled_:
             self._set_rates(1.0)
         self.interrupted_ = False
+        self.module_.incomplete = rows.is_incomplete
         self.max_epochs = epochs
         self.steps_ = Steps(
             self.module_, self.criterion_, self._zero_grad, epochs * n_batches

@@ -297,8 +297,8 @@ class VAETransformer(GenerativeAutoencoder):
         return partial(
             _build,
             start,
-            centred_float32(X[chosen], start.mean),
-            Parts(self, (X.min(), X.max())),
+            np.nan_to_num(centred_float32(X[chosen], start.mean)),
+            Parts(self, (np.nanmin(X), np.nanmax(X))),
             self._likelihood(),
             prior,
             {
