@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_ae._base import BaseAutoencoder
+from sklearn_ae._imputation import ReconstructionImputer
 from sklearn_ae._links import ClippedLink
 from sklearn_ae._modules import Autoencoder
 from sklearn_ae._parts import PART_CONSTRAINTS, Parts
@@ -40,7 +41,7 @@ def _is_bounded(X):
     return ends[0] < ends[1] and all((end == X).sum() >= enough for end in ends)
 
 
-class AutoencoderTransformer(BaseAutoencoder):
+class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
     """Autoencoder that starts as PCA and learns what PCA misses.
 
     An encoder network gives each row a code of `n_components` numbers, and a decoder
@@ -309,8 +310,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         scores : ndarray of shape (n_samples,), float32
-            Minus the squared error summed over features, in X's squared units; minus
-            infinity where that is beyond float32.
+            Minus the squared error summed over the features that are observed, in X's
+            squared units; minus infinity where that is beyond float32.
 
         Raises
         ------
@@ -325,8 +326,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         """Return the share of variance that reconstructions explain.
 
         One minus the squared error over the squared distance to the training mean,
-        whatever the loss was: 1.0 is perfect, 0.0 no better than the mean. PCA's share
-        with as many components compares.
+        both of the observed values and whatever the loss was: 1.0 is perfect, 0.0 no
+        better than the mean. PCA's share with as many components compares.
 
         Parameters
         ----------
@@ -373,7 +374,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X has another number of features, or values that are not finite.
+            If X has another number of features, or infinite values.
         """
         return self.reconstruct(X)
 

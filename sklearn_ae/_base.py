@@ -84,7 +84,7 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows; at least two.
+            Training rows; at least two. NaN is a missing value.
         y : None
             Ignored; there for scikit-learn's conventions.
 
@@ -285,7 +285,7 @@ class BaseAutoencoder(
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X has another number of features, or values that are not finite.
+            If X has another number of features, or infinite values.
         """
         X = self._checked_rows(X)
         out = np.empty((len(X), self.n_components_), dtype=np.float32)
@@ -342,10 +342,13 @@ class BaseAutoencoder(
     def _decode(self, codes, function):
         """Decode codes by a function that gives centred rows; add the mean."""
         out = np.empty((len(codes), self.n_features_in_), dtype=self.mean_.dtype)
-        self._apply(function, codes, out, self._float32)
-        out += self.mean_
+        return self._in_units(self._apply(function, codes, out, self._float32))
+
+    def _in_units(self, rows):
+        """Add the mean to centred rows, in place, and keep them within bounds."""
+        rows += self.mean_
         bounds = self.net_.module_.cost.link.bounds
-        return np.clip(out, *bounds, out=out) if np.isfinite(bounds).any() else out
+        return np.clip(rows, *bounds, out=rows) if np.isfinite(bounds).any() else rows
 
     @staticmethod
     def _float32(codes):

@@ -300,6 +300,14 @@ class GenerativeAutoencoder(BaseAutoencoder):
         noise = torch.randn(n_draws, self.n_components_, generator=generator)
         return noise.to(self.net_.device)
 
+    def _prior_module(self):
+        """Return the module of the prior in use."""
+        if hasattr(self.prior_, "mixture_"):
+            return self.prior_.as_module().to(self.net_.device)
+        module = self.net_.module_
+        with torch.inference_mode():
+            return module.prior.given(module.posterior)
+
     def _scored_rows(self, n_draws):
         return max(1, SCORE_BUDGET // (n_draws * max(self.n_features_in_, 512)))
 
@@ -308,7 +316,8 @@ class GenerativeAutoencoder(BaseAutoencoder):
 
         The draws have a fixed seed and are the same for every row, so scores are
         deterministic and depend neither on the order of rows nor on their number. The
-        estimate is a lower bound in expectation that tightens with `n_draws`.
+        estimate is a lower bound in expectation that tightens with `n_draws`. That of a
+        row with missing values is the log-likelihood of its observed ones.
 
         Parameters
         ----------
@@ -334,12 +343,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         check_count(n_draws, "n_draws", "score_samples")
         module = self.net_.module_
         noise = self._score_noise(n_draws)
-        with torch.inference_mode():
-            prior = (
-                self.prior_.as_module().to(self.net_.device)
-                if hasattr(self.prior_, "mixture_")
-                else module.prior.given(module.posterior)
-            )
+        prior = self._prior_module()
         return self._apply(
             lambda x: module.log_likelihood(x, noise, prior),
             X,

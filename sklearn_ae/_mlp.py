@@ -177,12 +177,11 @@ class MLP(BaseEstimator):
                 "tied=True of MLP needs a decoder with one output a feature, but this "
                 f"likelihood has {decoder_outputs // n_features}; set tied to False."
             )
-        widths = [n_components, *(layer.out_features for layer in encoder_linears[-2::-1])]
+        inner = [linear.out_features for linear in encoder_linears[-2::-1]]
+        sizes = pairwise([n_components, *inner, n_features])
         return [
-            _Transposed(layer, *pair)
-            for layer, pair in zip(
-                encoder_linears[::-1], pairwise([*widths, n_features]), strict=True
-            )
+            _Transposed(linear, *size)
+            for linear, size in zip(encoder_linears[::-1], sizes, strict=True)
         ]
 
     def build(

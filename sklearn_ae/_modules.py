@@ -245,6 +245,4 @@ class Autoencoder(TwoPaths):
         errors = (x - self.decode(self._encoding(missing)(x) * self.code_scale)) / unit
         if missing is not None:
             errors = errors.masked_fill(missing, 0.0)
-        return torch.stack(
-            [errors.square().sum(1), (x / unit).square().sum(1)], dim=1
-        )
+        return torch.stack([errors.square().sum(1), (x / unit).square().sum(1)], dim=1)

@@ -8,6 +8,7 @@ import numpy as np
 
 from sklearn_ae._callbacks import KLWarmUp
 from sklearn_ae._generative import GenerativeAutoencoder
+from sklearn_ae._imputation import PosteriorImputer
 from sklearn_ae._parts import PART_CONSTRAINTS, Parts
 from sklearn_ae._start import NOISE_FLOOR, centred_float32, ppca_frame
 from sklearn_ae._utils import (
@@ -48,7 +49,7 @@ def _build(start, rows, parts, likelihood, prior, bound):
     )
 
 
-class VAETransformer(GenerativeAutoencoder):
+class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     """Variational autoencoder that starts as probabilistic PCA.
 
     Each row is encoded to a normal distribution over codes of `n_components` numbers; a

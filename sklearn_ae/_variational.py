@@ -178,6 +178,51 @@ class VariationalAutoencoder(TwoPaths):
         weights, _ = self._log_weights(x, missing, *posterior, noise, prior)
         return weights.logsumexp(1) - math.log(noise.shape[-2])
 
+    def _proposals(self, x, noise, prior, max_iter, tol):
+        """Return filled rows, where they were, and weighted proposals of what was."""
+        x, missing = self.completed(x, max_iter, tol)
+        posterior = self.posterior(x, missing)
+        log_weights, parameter = self._log_weights(x, missing, *posterior, noise, prior)
+        parameter = parameter.reshape(*log_weights.shape, -1)
+        return x, missing, log_weights.softmax(1), parameter
+
+    def conditional_mean(self, x, noise, prior, *, max_iter, tol):
+        """Fill in the mean of missing values given the others.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_rows, n_features)
+            Centred rows.
+        noise, prior
+            As for `log_likelihood`.
+        max_iter, tol
+            As for `completed`.
+        """
+        x, missing, weights, parameter = self._proposals(x, noise, prior, max_iter, tol)
+        means = self.cost.link.mean(parameter.flatten(0, 1)).reshape(parameter.shape)
+        return torch.where(missing, (weights[:, None] @ means)[:, 0], x)
+
+    def conditional_draws(self, x, noise, prior, n_draws, generator, *, max_iter, tol):
+        """Fill in draws of missing values given the others.
+
+        Parameters
+        ----------
+        x, noise, prior, max_iter, tol
+            As for `conditional_mean`.
+        n_draws : int
+        generator : torch.Generator
+
+        Returns
+        -------
+        x : Tensor of shape (n_rows, n_draws, n_features)
+        """
+        x, missing, weights, parameter = self._proposals(x, noise, prior, max_iter, tol)
+        chosen = weights.multinomial(n_draws, replacement=True, generator=generator)
+        chosen = chosen[:, :, None].expand(-1, -1, parameter.shape[2])
+        parameter = parameter.gather(1, chosen)
+        draws = self.cost.sample(parameter.flatten(0, 1), generator)
+        return torch.where(missing[:, None], draws.reshape(parameter.shape), x[:, None])
+
     def moments(self, x):
         """Return posterior means, then standard deviations, on the prior's scale."""
         x, missing = self.without_nan(x)
