@@ -13,6 +13,8 @@ from torch import nn
 VALIDATION_SEED = 0
 # How often the linear path replaces missing values before a row is encoded.
 FILL_STEPS = 10
+# Share of the observed values that rows which miss some hide from the encoder as well.
+HIDDEN = 0.2
 
 
 class TwoPaths(nn.Module):
@@ -224,11 +226,23 @@ class Autoencoder(TwoPaths):
             code = code + x @ self.encode_weight
         return code
 
+    @staticmethod
+    def _hidden(missing, generator):
+        """Return where the encoder sees no value: some of the observed ones are hidden.
+
+        A loss of values that the code was made from says nothing of how well it tells
+        others.
+        """
+        if missing is None:
+            return None
+        uniform = torch.rand(missing.shape, generator=generator, device=missing.device)
+        return missing | (uniform < HIDDEN)
+
     def forward(self, x):
         generator = self._generator(x)
         x, missing = self.without_nan(x, self.incomplete)
         seen = self._corrupted(x, generator)
-        encode = self._encoding(missing)
+        encode = self._encoding(self._hidden(missing, generator))
         code = encode(seen)
         reconstruction = self._over_observed(
             self.cost, x, self.parameter(code), missing
