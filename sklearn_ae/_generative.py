@@ -258,8 +258,11 @@ class GenerativeAutoencoder(BaseAutoencoder):
         rows = self._decode(
             codes, lambda code: module.draw(code / module.code_scale, generator)
         )
-        # Taking the centre off and adding it again leaves a rounding error.
-        return np.rint(rows, out=rows, where=module.cost.is_discrete)
+        return self._whole(rows)
+
+    def _whole(self, rows):
+        """Round draws of whole numbers: taking the centre off left a rounding error."""
+        return np.rint(rows, out=rows, where=self.net_.module_.cost.is_discrete)
 
     def sample(self, n_samples=1, *, observation_noise=False, random_state=None):
         """Generate rows by decoding draws from the prior.

@@ -35,7 +35,7 @@ def _with_values(model, X, function, n_draws=None, n_rows=None):
         completed = X.copy()
     else:
         completed = np.repeat(X[np.newaxis], n_draws, axis=0)
-        values = values.swapaxes(0, 1)
+        values = model._whole(values).swapaxes(0, 1)
     completed[..., rows, :] = np.where(missing[rows], values, X[rows])
     return completed
 

@@ -140,6 +140,9 @@ class TwoPaths(nn.Module):
     def completed(self, x, max_iter, tol):
         """Fill missing values by decoding and encoding in turn.
 
+        A row stops where its observed values are no longer reconstructed better: from
+        there on it only moves away.
+
         Parameters
         ----------
         x : Tensor of shape (n_rows, n_features)
@@ -161,13 +164,17 @@ class TwoPaths(nn.Module):
         if missing is None:
             return x, None
         x = self.filled(x, missing)
-        open_values = missing
+        goes_on = x.new_ones(len(x), 1, dtype=torch.bool)
+        least = x.new_full((len(x), 1), torch.inf)
         for _ in range(max_iter):
             decoded = self.decode(self.inner_code(x, missing) * self.code_scale)
-            far = ((decoded - x) * self.input_scale).abs() > tol
-            x = torch.where(open_values, decoded, x)
-            open_values = open_values & (far & missing).any(1, keepdim=True)
-            if not open_values.any():
+            moves = (decoded - x) * self.input_scale
+            errors = moves.masked_fill(missing, 0.0).square().sum(1, keepdim=True)
+            goes_on = goes_on & (errors < least)
+            x = torch.where(missing & goes_on, decoded, x)
+            least = errors
+            goes_on = goes_on & ((moves.abs() > tol) & missing).any(1, keepdim=True)
+            if not goes_on.any():
                 break
         return x, missing
 
