@@ -340,7 +340,8 @@ class Net(NeuralNet):
     def row_losses(self, rows):
         """Return the loss of each row, in the loss's own units, as in validation."""
         self._set_training(False)
-        with torch.inference_mode():
+        # Not in inference mode, whose tensors a penalty could not differentiate by.
+        with torch.no_grad():
             parts = [
                 sum(self.infer(x).values()) for x, _ in Batches(rows, VALIDATION_BATCH)
             ]
