@@ -95,6 +95,9 @@ class _BuiltCounts(BuiltLikelihood):
             parameter = parameter + total.log() - self.link.log_total
         return parameter.clamp(max=self.link.largest)
 
+    def of_row(self, x, parameter):
+        return self.log_rate(self.link.target(x), parameter)
+
 
 SIZE_FACTORS_CONSTRAINT = [StrOptions({"total"}), None]
 
@@ -118,7 +121,8 @@ class Poisson(Likelihood):
     size_factors : {"total"} or None, default=None
         "total" multiplies a row's rates by its total over the mean total: codes then
         describe a row's composition, `sample` and `inverse_transform` give rows of
-        average total, and log-likelihoods are those given the totals.
+        average total, and log-likelihoods are those given the totals. A missing count
+        enters its row's total as the column's mean.
 
     Examples
     --------

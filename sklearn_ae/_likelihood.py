@@ -56,6 +56,10 @@ class BuiltLikelihood(nn.Module, metaclass=ABCMeta):
         """Return the rows that a training step sees, `x` unless there is a choice."""
         return x
 
+    def of_row(self, x, parameter):
+        """Return the parameter for these rows, where there is more to it than codes."""
+        return parameter
+
     @abstractmethod
     def terms(self, x, parameter):
         """Return the negative log-likelihood of each value, in nats, in X's units."""

@@ -182,7 +182,12 @@ class VariationalAutoencoder(TwoPaths):
         """Return filled rows, where they were, and weighted proposals of what was."""
         x, missing = self.completed(x, max_iter, tol)
         posterior = self.posterior(x, missing)
-        log_weights, parameter = self._log_weights(x, missing, *posterior, noise, prior)
+        observed = x.masked_fill(missing, 0.0)
+        log_weights, parameter = self._log_weights(
+            observed, missing, *posterior, noise, prior
+        )
+        repeated = observed.repeat_interleave(log_weights.shape[1], dim=0)
+        parameter = self.cost.of_row(repeated, parameter)
         parameter = parameter.reshape(*log_weights.shape, -1)
         return x, missing, log_weights.softmax(1), parameter
 

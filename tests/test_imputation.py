@@ -165,6 +165,15 @@ def test_draws_of_counts_and_categories(make_vae, rng):
     np.testing.assert_array_equal(draws[:, :, 2:].sum(axis=2), 1.0)
 
 
+def test_counts_are_filled_in_for_a_row_s_size(make_vae, rng):
+    sizes = np.repeat([1.0, 10.0], 60)[:, np.newaxis]
+    X = rng.poisson(sizes * [2.0, 4.0, 8.0, 8.0]).astype(float)
+    X[::2, 1] = np.nan
+    model = make_vae(likelihood=Poisson(size_factors="total")).fit(X)
+    filled = model.impute(X)[::2, 1]
+    assert filled[30:].mean() > 3 * filled[:30].mean()
+
+
 # ---- what else there is
 
 
