@@ -5,11 +5,11 @@ from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
 from sklearn_ae._base import BaseAutoencoder
+from sklearn_ae._imputation import ReconstructionImputer
 from sklearn_ae._links import ClippedLink
 from sklearn_ae._modules import Autoencoder
 from sklearn_ae._parts import PART_CONSTRAINTS, Parts
@@ -39,11 +39,11 @@ def _build(start, parts, loss, link):
 def _is_bounded(X):
     """Whether the data evidently have bounds: values pile up at both of their ends."""
     enough = max(10, X.size // 1000)
-    ends = X.min(), X.max()
+    ends = np.nanmin(X), np.nanmax(X)
     return ends[0] < ends[1] and all((end == X).sum() >= enough for end in ends)
 
 
-class AutoencoderTransformer(BaseAutoencoder):
+class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
     """Autoencoder that starts as PCA and learns what PCA misses.
 
     An encoder network gives each row a code of `n_components` numbers, and a decoder
@@ -246,7 +246,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         return partial(
             _build,
             start,
-            Parts(self, (X.min(), X.max())),
+            Parts(self, (np.nanmin(X), np.nanmax(X))),
             loss,
             self._clipping_link(loss, start.mean, X),
         )
@@ -258,7 +258,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         if self.output_range == "auto":
             if not (loss.clippable and _is_bounded(X)):
                 return None
-            return ClippedLink(X.min(axis=0) - mean, X.max(axis=0) - mean)
+            return ClippedLink(np.nanmin(X, axis=0) - mean, np.nanmax(X, axis=0) - mean)
         low, high = self._checked_range(loss)
         return ClippedLink(low - mean, high - mean)
 
@@ -298,21 +298,12 @@ class AutoencoderTransformer(BaseAutoencoder):
             self._density = density.fit(self._codes)
         return self._density.sample(n_samples, random_state=rng)
 
-    def _squares(self, x):
-        """Return each row's squared error and squared distance to the training mean.
-
-        Both are over `_unit` squared, so that no units overflow.
-        """
-        module = self.net_.module_
-        errors = (x - module.decode(module.encode(x))) / self._unit
-        return torch.stack(
-            [errors.square().sum(1), (x / self._unit).square().sum(1)], dim=1
-        )
-
     def _checked_squares(self, X):
+        """Return squared errors and squared distances to the mean, over `_unit`^2."""
         X = self._checked_rows(X)
-        squares = np.empty((len(X), 2), dtype=np.float32)
-        return self._apply(self._squares, X, squares, self._centred)
+        out = np.empty((len(X), 2), dtype=np.float32)
+        squares = partial(self.net_.module_.squares, unit=self._unit)
+        return self._apply(squares, X, out, self._centred)
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the squared reconstruction error of each row.
@@ -325,8 +316,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         scores : ndarray of shape (n_samples,), float32
-            Minus the squared error summed over features, in X's squared units; minus
-            infinity where that is beyond float32.
+            Minus the squared error summed over the features that are observed, in X's
+            squared units; minus infinity where that is beyond float32.
 
         Raises
         ------
@@ -341,8 +332,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         """Return the share of variance that reconstructions explain.
 
         One minus the squared error over the squared distance to the training mean,
-        whatever the loss was: 1.0 is perfect, 0.0 no better than the mean. PCA's share
-        with as many components compares.
+        both of the observed values and whatever the loss was: 1.0 is perfect, 0.0 no
+        better than the mean. PCA's share with as many components compares.
 
         Parameters
         ----------
@@ -389,7 +380,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X has another number of features, or values that are not finite.
+            If X has another number of features, or infinite values.
         """
         return self.reconstruct(X)
 

@@ -87,7 +87,7 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows; at least two.
+            Training rows; at least two. NaN is a missing value.
         y : None
             Ignored; there for scikit-learn's conventions.
 
@@ -99,8 +99,8 @@ class BaseAutoencoder(
         Raises
         ------
         ValueError
-            If X is not numeric, finite and dense, or a part cannot work on it; the
-            estimator is then left as it was.
+            If X is not numeric and dense, has infinite values or a column without any
+            value, or a part cannot work on it; the estimator is then left as it was.
         FloatingPointError
             If the loss became infinite or NaN in training.
         """
@@ -288,7 +288,7 @@ class BaseAutoencoder(
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X has another number of features, or values that are not finite.
+            If X has another number of features, or infinite values.
         """
         rows = self._checked_rows(X)
         out = np.empty((len(rows), self.n_components_), dtype=np.float32)
@@ -345,10 +345,13 @@ class BaseAutoencoder(
     def _decode(self, codes, function):
         """Decode codes by a function that gives centred rows; add the mean."""
         out = np.empty((len(codes), self.n_features_in_), dtype=self.mean_.dtype)
-        self._apply(function, codes, out, self._float32)
-        out += self.mean_
+        return self._in_units(self._apply(function, codes, out, self._float32))
+
+    def _in_units(self, rows):
+        """Add the mean to centred rows, in place, and keep them within bounds."""
+        rows += self.mean_
         bounds = self.net_.module_.cost.link.bounds
-        return np.clip(out, *bounds, out=out) if np.isfinite(bounds).any() else out
+        return np.clip(rows, *bounds, out=rows) if np.isfinite(bounds).any() else rows
 
     @staticmethod
     def _float32(codes):
@@ -399,4 +402,5 @@ class BaseAutoencoder(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.allow_nan = True
         return tags

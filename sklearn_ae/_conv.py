@@ -143,6 +143,8 @@ class Conv(BaseEstimator):
     }
     #: Pixels are on one scale: standardising each would amplify the empty borders.
     pooled_input = True
+    #: Flags of missing values are further channels.
+    flaggable = True
 
     def __init__(
         self,
@@ -207,7 +209,10 @@ class Conv(BaseEstimator):
             nn.Linear(self.n_hidden, n_out),
         ]
 
-    def _encoder(self, shape, sizes, widths, n_outputs, zero_output):
+    def _encoder(self, shape, sizes, widths, n_outputs, zero_output, with_flags):
+        if with_flags:
+            shape = (2 * shape[0], *shape[1:])
+            widths = [2 * widths[0], *widths[1:]]
         layers = [_ToImages(shape)]
         for stage, (n_in, n_out) in enumerate(pairwise(widths)):
             if stage > 0:
@@ -233,14 +238,22 @@ class Conv(BaseEstimator):
         return nn.Sequential(*layers, nn.Flatten())
 
     def build(
-        self, n_features, n_components, encoder_outputs, decoder_outputs, zero_output
+        self,
+        n_features,
+        n_components,
+        encoder_outputs,
+        decoder_outputs,
+        zero_output,
+        with_flags=False,
     ):
         """Return the encoder and the decoder."""
         check_parameters(self)
         shape = checked_image_shape(self.image_shape, n_features, "Conv")
         sizes = self._sizes(*shape[1:])
         widths = self._widths(shape[0], len(sizes) - 1)
-        encoder = self._encoder(shape, sizes, widths, encoder_outputs, zero_output)
+        encoder = self._encoder(
+            shape, sizes, widths, encoder_outputs, zero_output, with_flags
+        )
         # A likelihood with several parameters a feature has as many images of them.
         widths[0] *= decoder_outputs // n_features
         decoder = self._decoder(n_components, sizes, widths, zero_output)

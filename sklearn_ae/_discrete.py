@@ -97,6 +97,9 @@ class _BuiltCounts(BuiltLikelihood):
             parameter = parameter + total.log() - self.link.log_total
         return parameter.clamp(max=self.link.largest)
 
+    def of_row(self, x, parameter):
+        return self.log_rate(self.link.target(x), parameter)
+
 
 SIZE_FACTORS_CONSTRAINT = [StrOptions({"total"}), None]
 
@@ -120,7 +123,8 @@ class Poisson(Likelihood):
     size_factors : {"total"} or None, default=None
         "total" multiplies a row's rates by its total over the mean total: codes then
         describe a row's composition, `sample` and `inverse_transform` give rows of
-        average total, and log-likelihoods are those given the totals.
+        average total, and log-likelihoods are those given the totals. A missing count
+        enters its row's total as the column's mean.
 
     Examples
     --------
@@ -320,6 +324,13 @@ class Categorical(Likelihood):
         check_unit_interval(X, name)
         sizes = self._checked_sizes(X.shape[1])
         for block in np.split(X, np.cumsum(sizes)[:-1], axis=1):
+            missing = np.isnan(block)
+            if (missing.any(axis=1) & ~missing.all(axis=1)).any():
+                raise ValueError(
+                    f"X has a row that misses some of a block of {block.shape[1]} "
+                    f"columns, but {name} needs a category to be missing in all of "
+                    "its columns or in none."
+                )
             totals = block.sum(axis=1)
             off = np.abs(totals - 1) > 1e-3
             if off.any():

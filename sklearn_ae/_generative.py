@@ -292,8 +292,11 @@ class GenerativeAutoencoder(BaseAutoencoder):
         rows = self._decode(
             codes, lambda code: module.draw(code / module.code_scale, generator)
         )
-        # Taking the centre off and adding it again leaves a rounding error.
-        return np.rint(rows, out=rows, where=module.cost.is_discrete)
+        return self._whole(rows)
+
+    def _whole(self, rows):
+        """Round draws of whole numbers: taking the centre off left a rounding error."""
+        return np.rint(rows, out=rows, where=self.net_.module_.cost.is_discrete)
 
     def sample(
         self,
@@ -340,6 +343,14 @@ class GenerativeAutoencoder(BaseAutoencoder):
         noise = torch.randn(n_draws, self.n_components_, generator=generator)
         return noise.to(self.net_.device)
 
+    def _prior_module(self):
+        """Return the module of the prior in use."""
+        if hasattr(self.prior_, "mixture_"):
+            return self.prior_.as_module().to(self.net_.device)
+        module = self.net_.module_
+        with torch.inference_mode():
+            return module.prior.given(module.posterior)
+
     def _scored_rows(self, n_draws):
         return max(1, SCORE_BUDGET // (n_draws * max(self.n_features_in_, 512)))
 
@@ -348,7 +359,8 @@ class GenerativeAutoencoder(BaseAutoencoder):
 
         The draws have a fixed seed and are the same for every row, so scores are
         deterministic and depend neither on the order of rows nor on their number. The
-        estimate is a lower bound in expectation that tightens with `n_draws`.
+        estimate is a lower bound in expectation that tightens with `n_draws`. That of a
+        row with missing values is the log-likelihood of its observed ones.
 
         Parameters
         ----------
@@ -374,12 +386,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         check_count(n_draws, "n_draws", "score_samples")
         module = self.net_.module_
         noise = self._score_noise(n_draws)
-        with torch.inference_mode():
-            prior = (
-                self.prior_.as_module().to(self.net_.device)
-                if hasattr(self.prior_, "mixture_")
-                else module.prior.given(module.posterior)
-            )
+        prior = self._prior_module()
         return self._apply(
             lambda x: module.log_likelihood(x, noise, prior),
             rows,

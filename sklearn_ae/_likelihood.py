@@ -59,6 +59,10 @@ class BuiltLikelihood(nn.Module, metaclass=ABCMeta):
     def widen(self, factor):
         """Multiply the scale of learned noise; there may be none."""
 
+    def of_row(self, x, parameter):
+        """Return the parameter for these rows, where there is more to it than codes."""
+        return parameter
+
     @abstractmethod
     def terms(self, x, parameter):
         """Return the negative log-likelihood of each value, in nats, in X's units."""

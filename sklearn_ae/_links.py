@@ -180,7 +180,7 @@ def check_not_negative(X, name):
 
     `name` says who asks, as in "the 'log_loss' of AutoencoderTransformer".
     """
-    if X.min() < 0:
+    if np.nanmin(X) < 0:
         raise ValueError(f"Negative values in data passed to {name}.")
 
 
@@ -190,7 +190,7 @@ def check_unit_interval(X, name):
     `name` is as for `check_not_negative`.
     """
     check_not_negative(X, name)
-    largest = X.max()
+    largest = np.nanmax(X)
     if largest > 1:
         raise ValueError(
             f"X has the value {largest:g}, but {name} needs values in [0, 1]; "

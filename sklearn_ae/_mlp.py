@@ -50,19 +50,20 @@ class _Transposed(nn.Module):
     Parameters
     ----------
     layer : nn.Linear
-        The other; its first `n_in` outputs count.
-    n_in : int
-        Number of inputs.
+        The other; its first `n_in` outputs and its first `n_out` inputs count.
+    n_in, n_out : int
+        Numbers of inputs and outputs.
     """
 
-    def __init__(self, layer, n_in):
+    def __init__(self, layer, n_in, n_out):
         super().__init__()
-        self.in_features, self.out_features = n_in, layer.in_features
+        self.in_features, self.out_features = n_in, n_out
         self.weight = layer.weight
-        self.bias = nn.Parameter(layer.weight.new_zeros(layer.in_features))
+        self.bias = nn.Parameter(layer.weight.new_zeros(n_out))
 
     def forward(self, x):
-        return functional.linear(x, self.weight[: self.in_features].T, self.bias)
+        weight = self.weight[: self.in_features, : self.out_features]
+        return functional.linear(x, weight.T, self.bias)
 
 
 class MLP(BaseEstimator):
@@ -116,6 +117,8 @@ class MLP(BaseEstimator):
     }
     #: Whether the encoder wants all features on one scale rather than each on its own.
     pooled_input = False
+    #: Whether the encoder can take flags of missing values beside a row.
+    flaggable = True
 
     def __init__(
         self,
@@ -176,19 +179,27 @@ class MLP(BaseEstimator):
                 "tied=True of MLP needs a decoder with one output a feature, but this "
                 f"likelihood has {decoder_outputs // n_features}; set tied to False."
             )
-        first, *others = encoder_linears[::-1]
+        inner = [linear.out_features for linear in encoder_linears[-2::-1]]
+        sizes = pairwise([n_components, *inner, n_features])
         return [
-            _Transposed(first, n_components),
-            *(_Transposed(linear, linear.out_features) for linear in others),
+            _Transposed(linear, *size)
+            for linear, size in zip(encoder_linears[::-1], sizes, strict=True)
         ]
 
     def build(
-        self, n_features, n_components, encoder_outputs, decoder_outputs, zero_output
+        self,
+        n_features,
+        n_components,
+        encoder_outputs,
+        decoder_outputs,
+        zero_output,
+        with_flags=False,
     ):
         """Return the encoder and the decoder."""
         check_parameters(self)
         sizes = self._sizes(n_features)
-        linears = _linears((n_features, *sizes, encoder_outputs))
+        n_inputs = 2 * n_features if with_flags else n_features
+        linears = _linears((n_inputs, *sizes, encoder_outputs))
         if self.tied:
             mirrored = self._tied(linears, n_features, n_components, decoder_outputs)
         else:

@@ -1,9 +1,9 @@
 """The torch module: a linear path with a network beside it, in each direction.
 
 Modules receive built parts and know no component class. Their input is a batch of
-centred rows in X's units; ``forward`` returns named loss terms per row, whose sum is
-minimised. Codes inside are whitened (in a VAE: on the prior's scale); ``encode`` and
-``decode`` speak in PCA's units.
+centred rows in X's units, NaN where a value is missing; ``forward`` returns named loss
+terms per row, whose sum is minimised. Codes inside are whitened (in a VAE: on the
+prior's scale); ``encode`` and ``decode`` speak in PCA's units.
 """
 
 import torch
@@ -11,6 +11,10 @@ from torch import nn
 
 # Seeds the draws of validation, the same in every epoch.
 VALIDATION_SEED = 0
+# How often the linear path replaces missing values before a row is encoded.
+FILL_STEPS = 10
+# Share of the observed values that rows which miss some hide from the encoder as well.
+HIDDEN = 0.2
 
 
 class TwoPaths(nn.Module):
@@ -26,25 +30,41 @@ class TwoPaths(nn.Module):
         A built loss or likelihood.
     corruption, penalty : nn.Module or None
         Built parts.
+    takes_flags : bool
+        Whether the encoder network gets a flag for each missing value beside the row.
 
     Attributes
     ----------
     networks_on : bool
         False leaves the linear path alone: PCA, or probabilistic PCA.
+    incomplete : bool
+        Whether the rows that `forward` gets may miss values; a recorded step cannot
+        look.
     natural_scale : float
         What loss terms are multiplied by to be in their own units.
     """
 
     networks_on = True
+    incomplete = False
     natural_scale = 1.0
 
-    def __init__(self, encoder, decoder, frame, cost, corruption=None, penalty=None):
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        frame,
+        cost,
+        corruption=None,
+        penalty=None,
+        takes_flags=False,
+    ):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.cost = cost
         self.corruption = corruption
         self.penalty = penalty
+        self.takes_flags = takes_flags
         # A decoder corrects a reconstruction by shares of what PCA leaves; a logit or
         # a logarithm by whole units.
         output_branch_scale = torch.where(
@@ -70,6 +90,93 @@ class TwoPaths(nn.Module):
         for module in self.modules():
             if hasattr(module, "networks_on"):
                 module.networks_on = on
+
+    @staticmethod
+    def without_nan(x, incomplete=None):
+        """Return rows with zeros for NaN, and where they were: None for nowhere.
+
+        With `incomplete` None the rows themselves tell whether they have any.
+        """
+        if incomplete is None:
+            incomplete = bool(x.isnan().any())
+        if not incomplete:
+            return x, None
+        missing = x.isnan()
+        return x.masked_fill(missing, 0.0), missing
+
+    def filled(self, x, missing):
+        """Fill missing values by the linear path.
+
+        Each step replaces them by the reconstruction of the row. It converges to that
+        of the code which fits the observed values best; for probabilistic PCA, to the
+        conditional mean.
+        """
+        if missing is None:
+            return x
+        x = x.masked_fill(missing, 0.0)
+        if self.encode_weight is not None:
+            for _ in range(FILL_STEPS):
+                linear = (x @ self.encode_weight) @ self.decode_weight
+                x = torch.where(missing, linear, x)
+        return x
+
+    def _encoder_output(self, x, missing):
+        """Return what the encoder network gives for filled rows."""
+        x = x * self.input_scale
+        if self.takes_flags:
+            flags = torch.zeros_like(x) if missing is None else missing.to(x.dtype)
+            x = torch.cat([x, flags], dim=1)
+        return self.encoder(x)
+
+    def _encoding(self, missing):
+        """Return the function from rows to inner codes."""
+        return lambda x: self.inner_code(self.filled(x, missing), missing)
+
+    def encode(self, x):
+        """Return codes, or posterior means, in PCA's units."""
+        x, missing = self.without_nan(x)
+        return self._encoding(missing)(x) * self.code_scale
+
+    def completed(self, x, max_iter, tol):
+        """Fill missing values by decoding and encoding in turn.
+
+        A row stops where its observed values are no longer reconstructed better: from
+        there on it only moves away.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_rows, n_features)
+            Centred rows.
+        max_iter : int
+            Largest number of turns.
+        tol : float
+            A row is done once none of its values moves further than this, in standard
+            deviations of its column.
+
+        Returns
+        -------
+        x : Tensor of shape (n_rows, n_features)
+            The rows, filled.
+        missing : Tensor of bool or None
+            Where they were.
+        """
+        x, missing = self.without_nan(x)
+        if missing is None:
+            return x, None
+        x = self.filled(x, missing)
+        goes_on = x.new_ones(len(x), 1, dtype=torch.bool)
+        least = x.new_full((len(x), 1), torch.inf)
+        for _ in range(max_iter):
+            decoded = self.decode(self.inner_code(x, missing) * self.code_scale)
+            moves = (decoded - x) * self.input_scale
+            errors = moves.masked_fill(missing, 0.0).square().sum(1, keepdim=True)
+            goes_on = goes_on & (errors < least)
+            x = torch.where(missing & goes_on, decoded, x)
+            least = errors
+            goes_on = goes_on & ((moves.abs() > tol) & missing).any(1, keepdim=True)
+            if not goes_on.any():
+                break
+        return x, missing
 
     def parameter(self, code):
         """Return what the decoder gives for codes on the inner scale."""
@@ -102,6 +209,12 @@ class TwoPaths(nn.Module):
             return None
         return torch.Generator(x.device).manual_seed(VALIDATION_SEED)
 
+    def _over_observed(self, row_loss, x, parameter, missing):
+        """Return the loss of each row, summed over its observed values."""
+        if missing is None:
+            return row_loss(x, parameter)
+        return self.cost.terms(x, parameter).masked_fill(missing, 0.0).sum(1)
+
     def _corrupted(self, x, generator):
         return x if self.corruption is None else self.corruption(x, generator)
 
@@ -115,23 +228,48 @@ class TwoPaths(nn.Module):
 class Autoencoder(TwoPaths):
     """Deterministic codes; the terms are reconstruction and penalty."""
 
-    def __init__(self, encoder, decoder, frame, cost, corruption=None, penalty=None):
-        super().__init__(encoder, decoder, frame, cost, corruption, penalty)
+    def __init__(self, encoder, decoder, frame, cost, **parts):
+        super().__init__(encoder, decoder, frame, cost, **parts)
         self.natural_scale = cost.natural_scale
 
-    def _code(self, x):
+    def inner_code(self, x, missing=None):
+        """Return the codes of filled rows."""
         code = None
         if self.networks_on:
-            code = self.code_branch_scale * self.encoder(x * self.input_scale)
+            code = self.code_branch_scale * self._encoder_output(x, missing)
         return self._with_linear_path(code, x)
 
-    def encode(self, x):
-        """Return codes in PCA's units."""
-        return self._code(x) * self.code_scale
+    @staticmethod
+    def _hidden(missing, generator):
+        """Return where the encoder sees no value: some of the observed ones are hidden.
+
+        A loss of values that the code was made from says nothing of how well it tells
+        others.
+        """
+        if missing is None:
+            return None
+        uniform = torch.rand(missing.shape, generator=generator, device=missing.device)
+        return missing | (uniform < HIDDEN)
 
     def forward(self, x):
         generator = self._generator(x)
+        x, missing = self.without_nan(x, self.incomplete)
         seen = self._corrupted(x, generator)
-        code = self._code(seen)
-        terms = {"reconstruction": self.cost(x, self.parameter(code))}
-        return self._with_penalty(terms, code, self._code, seen, generator)
+        encode = self._encoding(self._hidden(missing, generator))
+        code = encode(seen)
+        reconstruction = self._over_observed(
+            self.cost, x, self.parameter(code), missing
+        )
+        terms = {"reconstruction": reconstruction}
+        return self._with_penalty(terms, code, encode, seen, generator)
+
+    def squares(self, x, unit):
+        """Return each row's squared error and squared length, over observed values.
+
+        Both are over `unit` squared, so that no units overflow.
+        """
+        x, missing = self.without_nan(x)
+        errors = (x - self.decode(self._encoding(missing)(x) * self.code_scale)) / unit
+        if missing is not None:
+            errors = errors.masked_fill(missing, 0.0)
+        return torch.stack([errors.square().sum(1), (x / unit).square().sum(1)], dim=1)

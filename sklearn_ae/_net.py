@@ -40,6 +40,12 @@ class Rows(Dataset):
         self.data = data
         self.valid = valid
 
+    @property
+    def is_incomplete(self):
+        """Whether some rows miss values."""
+        parts = [self.data] if self.valid is None else [self.data, self.valid.data]
+        return any(bool(part.isnan().any()) for part in parts)
+
     def __len__(self):
         return len(self.data)
 
@@ -215,6 +221,7 @@ class Net(NeuralNet):
         if self.is_scheduled_:
             self._set_rates(1.0)
         self.interrupted_ = False
+        self.module_.incomplete = rows.is_incomplete
         self.max_epochs = epochs
         self.steps_ = Steps(
             self.module_, self.criterion_, self._zero_grad, epochs * n_batches
@@ -333,7 +340,8 @@ class Net(NeuralNet):
     def row_losses(self, rows):
         """Return the loss of each row, in the loss's own units, as in validation."""
         self._set_training(False)
-        with torch.inference_mode():
+        # Not in inference mode, whose tensors a penalty could not differentiate by.
+        with torch.no_grad():
             parts = [
                 sum(self.infer(x).values()) for x, _ in Batches(rows, VALIDATION_BATCH)
             ]

@@ -43,7 +43,7 @@ class Parts:
         }
 
     def build(self, start, frame, *, encoder_outputs, decoder_outputs, natural_scale):
-        """Return the modules by name: encoder, decoder, corruption and penalty.
+        """Return the modules by name, and whether the encoder takes flags.
 
         Parameters
         ----------
@@ -54,14 +54,16 @@ class Parts:
         natural_scale : float
             What the loss is divided by.
         """
+        takes_flags = start.is_incomplete and getattr(self.network, "flaggable", False)
         encoder, decoder = self.network.build(
             len(start.mean),
             len(start.variances),
             encoder_outputs=encoder_outputs,
             decoder_outputs=decoder_outputs,
             zero_output=start.components is not None,
+            **({"with_flags": True} if takes_flags else {}),
         )
-        parts = {"encoder": encoder, "decoder": decoder}
+        parts = {"encoder": encoder, "decoder": decoder, "takes_flags": takes_flags}
         if self.corruption is not None:
             parts["corruption"] = build_corruption(
                 self.corruption,

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.decomposition import PCA
 
+# How often principal axes are computed anew from rows that they filled, and how often
+# one set of axes fills them.
+FILL_ROUNDS, FILL_STEPS = 10, 5
 # A share of the variance below which float32 arithmetic sees nothing.
 NEGLIGIBLE = 1e-12
 # The smallest noise that a likelihood may learn, as a share of the data's scale: about
@@ -42,6 +45,8 @@ class Start:
         Standard deviation of what the axes leave of each column.
     noise_variance : float
         Noise variance of probabilistic PCA.
+    is_incomplete : bool
+        Whether rows miss values; all is then of the observed ones.
     """
 
     mean: np.ndarray
@@ -51,6 +56,7 @@ class Start:
     variances: np.ndarray
     residual_scale: np.ndarray
     noise_variance: float
+    is_incomplete: bool = False
 
     @property
     def residual_rms(self):
@@ -101,12 +107,15 @@ class Frame:
 
 def column_means(X):
     """Return the column means in X's dtype, summed in double precision."""
-    with np.errstate(over="ignore"):
-        return np.mean(X, axis=0, dtype=np.float64).astype(X.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = np.mean(X, axis=0, dtype=np.float64)
+        if np.isnan(means).any():
+            means = np.nanmean(X, axis=0, dtype=np.float64)
+        return means.astype(X.dtype)
 
 
 def centred_float32(X, mean):
-    """Return X - mean, subtracted in the dtype of `mean`, as float32.
+    """Return X - mean, subtracted in the dtype of `mean`, as float32; NaN stays.
 
     Raises
     ------
@@ -115,7 +124,7 @@ def centred_float32(X, mean):
     """
     with np.errstate(over="ignore", invalid="ignore"):
         centred = np.subtract(X, mean, dtype=mean.dtype).astype(np.float32, copy=False)
-    if not np.isfinite(centred).all():
+    if np.isinf(centred).any() or not np.isfinite(mean).all():
         raise ValueError(
             "X has values too large for float32, in which the network computes; "
             "scale X, for instance with StandardScaler."
@@ -129,7 +138,8 @@ def fit_start(X, n_components, init, random_state):
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Training rows, float32 or float64.
+        Training rows, float32 or float64, with NaN for what is missing; each column has
+        a value.
     n_components : int
         Number of components wanted; more than the data have is allowed.
     init : {"pca", "random"}
@@ -141,18 +151,29 @@ def fit_start(X, n_components, init, random_state):
     -------
     start : Start
     rows : ndarray of shape (n_samples, n_features)
-        The centred rows as float32.
+        The centred rows as float32, with NaN.
+
+    References
+    ----------
+    .. [1] Josse, J. & Husson, F. (2012). Handling missing values in exploratory
+       multivariate data analysis methods. Journal de la Societe Francaise de
+       Statistique 153(2), 79-99.
     """
     mean = column_means(X)
     rows = centred_float32(X, mean)
     centred = np.subtract(X, mean, dtype=np.float64)
+    missing = np.isnan(centred)
+    is_incomplete = bool(missing.any())
+    degrees = len(X) - 1
+    if is_incomplete:
+        centred[missing] = 0.0
+        degrees = np.maximum((~missing).sum(axis=0) - 1, 1)
     # A power of two, so that dividing by it is exact: squares of very large or very
     # small data stay in range.
     largest = max(centred.max(), -centred.min())
     unit = 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0
     centred /= unit
 
-    degrees = len(X) - 1
     feature_scale = np.sqrt(np.einsum("ij,ij->j", centred, centred) / degrees)
     scale = float(np.sqrt(np.mean(feature_scale**2))) or 1.0
     if scale * unit < SMALLEST_SCALE:
@@ -169,6 +190,8 @@ def fit_start(X, n_components, init, random_state):
         n_axes = min(n_components, *X.shape)
         # Rows that are all alike have no variance to take shares of.
         with np.errstate(invalid="ignore"):
+            if is_incomplete:
+                _fill(centred, missing, n_axes, random_state)
             pca = PCA(n_axes, random_state=random_state).fit(centred)
         variances[:n_axes] = pca.explained_variance_
         variances[variances <= 100 * np.finfo(float).eps * variances.max()] = 0.0
@@ -176,8 +199,11 @@ def fit_start(X, n_components, init, random_state):
         components[:n_axes] = pca.components_
         components[variances == 0] = 0.0
         centred -= (centred @ components.T) @ components
+        if is_incomplete:
+            centred[missing] = 0.0
         residual_scale = np.sqrt(np.einsum("ij,ij->j", centred, centred) / degrees)
-        noise_variance = float(pca.noise_variance_)
+        # What was filled in has next to no noise.
+        noise_variance = float(pca.noise_variance_) / (1 - missing.mean())
     noise_variance = max(noise_variance, (NOISE_FLOOR * scale) ** 2)
     start = Start(
         mean=mean,
@@ -187,8 +213,27 @@ def fit_start(X, n_components, init, random_state):
         variances=variances * unit**2,
         residual_scale=residual_scale * unit,
         noise_variance=noise_variance * unit**2,
+        is_incomplete=is_incomplete,
     )
     return start, rows
+
+
+def _fill(centred, missing, n_axes, random_state):
+    """Fill what is missing in place, by PCA of what was filled in before [1]_.
+
+    Scores shrink by the share that noise has in their variance, so that axes are not
+    fitted to values of their own making.
+    """
+    observed = 1 - missing.mean()
+    for _ in range(FILL_ROUNDS):
+        pca = PCA(n_axes, random_state=random_state).fit(centred)
+        variances = pca.explained_variance_
+        live = variances > 0
+        noise = pca.noise_variance_ / observed
+        kept = np.maximum(1 - noise / np.where(live, variances, 1.0), 0.0) * live
+        for _ in range(FILL_STEPS):
+            filled = (centred @ pca.components_.T) * kept @ pca.components_
+            np.copyto(centred, filled, where=missing)
 
 
 def _input_scale(start, pooled):

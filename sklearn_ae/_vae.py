@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ae._callbacks import KLWarmUp
 from sklearn_ae._generative import GenerativeAutoencoder
+from sklearn_ae._imputation import PosteriorImputer
 from sklearn_ae._parts import PART_CONSTRAINTS, Parts
 from sklearn_ae._start import NOISE_FLOOR, centred_float32, ppca_frame
 from sklearn_ae._utils import (
@@ -52,7 +53,7 @@ def _build(start, rows, parts, likelihood, prior, bound):
     )
 
 
-class VAETransformer(GenerativeAutoencoder):
+class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     """Variational autoencoder that starts as probabilistic PCA.
 
     Each row is encoded to a normal distribution over codes of `n_components` numbers; a
@@ -305,8 +306,8 @@ class VAETransformer(GenerativeAutoencoder):
         return partial(
             _build,
             start,
-            centred_float32(X[chosen], start.mean),
-            Parts(self, (X.min(), X.max())),
+            np.nan_to_num(centred_float32(X[chosen], start.mean)),
+            Parts(self, (np.nanmin(X), np.nanmax(X))),
             self._likelihood(),
             prior,
             {

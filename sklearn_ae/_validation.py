@@ -19,10 +19,11 @@ def _as_floating(X):
 
 
 def check_rows(estimator, X, *, reset):
-    """Return X as a finite 2-D array of float32 or float64.
+    """Return X as a 2-D array of float32 or float64, with NaN for what is missing.
 
     With `reset` the estimator takes over X's number of features and their names, and
-    at least two rows are needed; without it both must match those of ``fit``.
+    at least two rows are needed, with some value in each column; without it both must
+    match those of ``fit``.
     """
     n_dimensions = getattr(X, "ndim", 2)
     if n_dimensions > 2:
@@ -32,9 +33,23 @@ def check_rows(estimator, X, *, reset):
             "to networks.Conv(image_shape=...)."
         )
     X = validate_data(
-        estimator, X, dtype="numeric", reset=reset, ensure_min_samples=1 + reset
+        estimator,
+        X,
+        dtype="numeric",
+        reset=reset,
+        ensure_min_samples=1 + reset,
+        ensure_all_finite="allow-nan",
     )
-    return _as_floating(X)
+    X = _as_floating(X)
+    if reset:
+        empty = np.flatnonzero(np.isnan(X).all(axis=0))
+        if len(empty):
+            raise ValueError(
+                f"X has no value in column {empty[0]}, of which "
+                f"{type(estimator).__name__} can then learn nothing; leave the column "
+                "out."
+            )
+    return X
 
 
 def check_codes(estimator, X):

@@ -28,7 +28,7 @@ class VariationalAutoencoder(TwoPaths):
         count the KL divergence.
     n_draws : int
         Draws of each row's code in training.
-    encoder, decoder, frame, cost, corruption, penalty
+    encoder, decoder, frame, cost, **parts
         As for the base class; the encoder gives means, then log variances.
 
     Attributes
@@ -44,15 +44,14 @@ class VariationalAutoencoder(TwoPaths):
         decoder,
         frame,
         cost,
-        corruption=None,
-        penalty=None,
         *,
         prior,
         beta=1.0,
         free_bits=0.0,
         n_draws=1,
+        **parts,
     ):
-        super().__init__(encoder, decoder, frame, cost, corruption, penalty)
+        super().__init__(encoder, decoder, frame, cost, **parts)
         self.prior = prior
         self.beta = beta
         self.free_bits = free_bits
@@ -62,12 +61,27 @@ class VariationalAutoencoder(TwoPaths):
             "log_variance", torch.as_tensor(frame.log_variance, dtype=torch.float32)
         )
 
-    def posterior(self, x):
-        """Return mean and log variance of each row's code, on the prior's scale."""
+    def _linear_log_variance(self, missing):
+        """Return the log variance of probabilistic PCA given the observed values.
+
+        The precision of a code is one plus the squares of its loadings over the noise
+        variance; missing values take theirs away. (What they do to the correlation of
+        codes is left to the network.)
+        """
+        if missing is None or self.decode_weight is None:
+            return self.log_variance
+        squares = self.decode_weight.square()
+        total = squares.sum(1).clamp(min=torch.finfo(squares.dtype).tiny)
+        share = 1 - (missing.to(squares.dtype) @ squares.T) / total
+        signal = torch.expm1(-self.log_variance)
+        return -torch.log1p(signal * share.clamp(0.0, 1.0))
+
+    def posterior(self, x, missing=None):
+        """Return mean and log variance of filled rows' codes, on the prior's scale."""
         mean = None
-        log_variance = self.log_variance.expand(len(x), -1)
+        log_variance = self._linear_log_variance(missing).expand(len(x), -1)
         if self.networks_on:
-            output = self.encoder(x * self.input_scale)
+            output = self._encoder_output(x, missing)
             mean_output, log_variance_output = output.chunk(2, dim=1)
             mean = self.code_branch_scale * mean_output
             log_variance = torch.add(
@@ -77,12 +91,9 @@ class VariationalAutoencoder(TwoPaths):
             )
         return self._with_linear_path(mean, x), log_variance
 
-    def _mean(self, x):
-        return self.posterior(x)[0]
-
-    def encode(self, x):
-        """Return posterior means in PCA's units."""
-        return self._mean(x) * self.code_scale
+    def inner_code(self, x, missing=None):
+        """Return the posterior means of filled rows."""
+        return self.posterior(x, missing)[0]
 
     def reparameterised(self, mean, log_variance, generator):
         """Draw one code a row: the mean plus standard deviations of normal noise."""
@@ -99,9 +110,10 @@ class VariationalAutoencoder(TwoPaths):
 
     def forward(self, x):
         generator = self._generator(x)
+        x, missing = self.without_nan(x, self.incomplete)
         x = self.cost.drawn(x, generator)
         seen = self._corrupted(x, generator)
-        mean, log_variance = self.posterior(seen)
+        mean, log_variance = self.posterior(self.filled(seen, missing), missing)
         weight = self.kl_weight if self.training else self.beta
         prior = self.prior.given(self.posterior)
         if self.n_draws > 1:
@@ -110,30 +122,43 @@ class VariationalAutoencoder(TwoPaths):
                 generator=generator,
                 device=x.device,
             )
-            weights = self._log_weights(x, mean, log_variance, noise, prior, weight)
+            weights, _ = self._log_weights(
+                x, missing, mean, log_variance, noise, prior, weight
+            )
             terms = {"bound": math.log(self.n_draws) - weights.logsumexp(1)}
         else:
             code = self.reparameterised(mean, log_variance, generator)
+            reconstruction = self._over_observed(
+                self.cost.nll, x, self.parameter(code), missing
+            )
             terms = {
-                "reconstruction": self.cost.nll(x, self.parameter(code)),
+                "reconstruction": reconstruction,
                 "kl": weight * self._kl(prior, mean, log_variance, code),
             }
-        return self._with_penalty(terms, mean, self._mean, seen, generator)
+        encode = self._encoding(missing)
+        return self._with_penalty(terms, mean, encode, seen, generator)
 
-    def _log_weights(self, x, mean, log_variance, noise, prior, weight=1.0):
-        """Return the logarithm of each draw's importance weight."""
+    def _log_weights(self, x, missing, mean, log_variance, noise, prior, weight=1.0):
+        """Return the logarithm of each draw's importance weight, and the decoded draws.
+
+        They are those of the observed values.
+        """
         code = mean[:, None] + (0.5 * log_variance).exp()[:, None] * noise
         n_rows, n_draws, n_components = code.shape
         flat = code.reshape(-1, n_components)
         repeated = x.repeat_interleave(n_draws, dim=0)
-        nll = self.cost.nll(repeated, self.parameter(flat))
+        if missing is not None:
+            missing = missing.repeat_interleave(n_draws, dim=0)
+        parameter = self.parameter(flat)
+        nll = self._over_observed(self.cost.nll, repeated, parameter, missing)
         log_posterior = (
             -0.5 * noise.square().sum(-1)
             - 0.5 * log_variance.sum(1, keepdim=True)
             - 0.5 * n_components * math.log(2 * math.pi)
         )
         log_prior = prior.log_prob(flat).reshape(n_rows, n_draws)
-        return weight * (log_prior - log_posterior) - nll.reshape(n_rows, n_draws)
+        log_weights = weight * (log_prior - log_posterior)
+        return log_weights - nll.reshape(n_rows, n_draws), parameter
 
     def log_likelihood(self, x, noise, prior):
         """Return the importance-sampled log-likelihood of each row, in nats.
@@ -141,20 +166,72 @@ class VariationalAutoencoder(TwoPaths):
         Parameters
         ----------
         x : Tensor of shape (n_rows, n_features)
-            Centred rows.
+            Centred rows; the likelihood of one with NaN is that of its other values.
         noise : Tensor of shape (n_draws, n_components) or (n_rows, n_draws, \
                 n_components)
             Standard normal draws, the same for all rows or each row's own.
         prior : nn.Module
             What the codes come from.
         """
-        mean, log_variance = self.posterior(x)
-        weights = self._log_weights(x, mean, log_variance, noise, prior)
+        x, missing = self.without_nan(x)
+        posterior = self.posterior(self.filled(x, missing), missing)
+        weights, _ = self._log_weights(x, missing, *posterior, noise, prior)
         return weights.logsumexp(1) - math.log(noise.shape[-2])
+
+    def _proposals(self, x, noise, prior, max_iter, tol):
+        """Return filled rows, where they were, and weighted proposals of what was."""
+        x, missing = self.completed(x, max_iter, tol)
+        posterior = self.posterior(x, missing)
+        observed = x.masked_fill(missing, 0.0)
+        log_weights, parameter = self._log_weights(
+            observed, missing, *posterior, noise, prior
+        )
+        repeated = observed.repeat_interleave(log_weights.shape[1], dim=0)
+        parameter = self.cost.of_row(repeated, parameter)
+        parameter = parameter.reshape(*log_weights.shape, -1)
+        return x, missing, log_weights.softmax(1), parameter
+
+    def conditional_mean(self, x, noise, prior, *, max_iter, tol):
+        """Fill in the mean of missing values given the others.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_rows, n_features)
+            Centred rows.
+        noise, prior
+            As for `log_likelihood`.
+        max_iter, tol
+            As for `completed`.
+        """
+        x, missing, weights, parameter = self._proposals(x, noise, prior, max_iter, tol)
+        means = self.cost.link.mean(parameter.flatten(0, 1)).reshape(parameter.shape)
+        return torch.where(missing, (weights[:, None] @ means)[:, 0], x)
+
+    def conditional_draws(self, x, noise, prior, n_draws, generator, *, max_iter, tol):
+        """Fill in draws of missing values given the others.
+
+        Parameters
+        ----------
+        x, noise, prior, max_iter, tol
+            As for `conditional_mean`.
+        n_draws : int
+        generator : torch.Generator
+
+        Returns
+        -------
+        x : Tensor of shape (n_rows, n_draws, n_features)
+        """
+        x, missing, weights, parameter = self._proposals(x, noise, prior, max_iter, tol)
+        chosen = weights.multinomial(n_draws, replacement=True, generator=generator)
+        chosen = chosen[:, :, None].expand(-1, -1, parameter.shape[2])
+        parameter = parameter.gather(1, chosen)
+        draws = self.cost.sample(parameter.flatten(0, 1), generator)
+        return torch.where(missing[:, None], draws.reshape(parameter.shape), x[:, None])
 
     def moments(self, x):
         """Return posterior means, then standard deviations, on the prior's scale."""
-        mean, log_variance = self.posterior(x)
+        x, missing = self.without_nan(x)
+        mean, log_variance = self.posterior(self.filled(x, missing), missing)
         return torch.cat([mean, (0.5 * log_variance).exp()], dim=1)
 
     def draw(self, code, generator):

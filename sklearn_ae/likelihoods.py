@@ -106,14 +106,22 @@ class _BuiltMixed(BuiltLikelihood):
         for part in self.parts:
             part.widen(factor)
 
-    def terms(self, x, parameter):
+    def _each(self, method, x, parameter):
         triples = zip(
             self.parts,
             self.columns.split(x),
             self.columns.split(parameter),
             strict=True,
         )
-        return self.columns.join([part.terms(*pair) for part, *pair in triples])
+        return self.columns.join(
+            [getattr(part, method)(*pair) for part, *pair in triples]
+        )
+
+    def of_row(self, x, parameter):
+        return self._each("of_row", x, parameter)
+
+    def terms(self, x, parameter):
+        return self._each("terms", x, parameter)
 
     def sample(self, parameter, generator):
         pairs = zip(self.parts, self.columns.split(parameter), strict=True)

@@ -4,8 +4,9 @@ A loss is a small estimator without torch state; ``build`` gives the module that
 computes it. Built losses share one interface:
 
 - ``link``: how a decoder's output means a reconstruction;
-- ``forward(x, parameter)``: loss of each row, summed over its features and divided by
-  ``natural_scale``, so that data of any units train alike;
+- ``terms(x, parameter)``: loss of each value, divided by ``natural_scale``, so that
+  data of any units train alike;
+- ``forward(x, parameter)``: loss of each row, summed over its features;
 - ``natural_scale``: what to multiply by to have the loss in its own units.
 """
 

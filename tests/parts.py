@@ -23,9 +23,10 @@ class Constant(nn.Module):
         return self.row.expand(len(x), -1)
 
 
-def autoencoder(start, encoder=None, decoder=None, **parts):
+def autoencoder(start, encoder=None, decoder=None, loss=None, **parts):
     frame = pca_frame(start, pooled_input=False, corrupted=False)
-    cost = SquaredError().build(center=start.mean, unit=start.residual_rms)
+    loss = loss or SquaredError()
+    cost = loss.build(center=start.mean, unit=start.residual_rms)
     encoder = encoder or Constant(0.0)
     decoder = decoder or Constant(0.0, 0.0, 0.0, 0.0)
     return Autoencoder(encoder, decoder, frame, cost, **parts).eval()

@@ -144,7 +144,7 @@ def test_components_are_cloned_without_torch_state(component):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_tags_tell_the_truth(estimator):
     tags = estimator().__sklearn_tags__()
-    assert not tags.input_tags.allow_nan
+    assert tags.input_tags.allow_nan
     assert not tags.input_tags.sparse
     assert not tags.input_tags.positive_only
     assert not tags.non_deterministic

@@ -24,6 +24,7 @@ OWN = {
     "__init__": {"_autoencoder", "_summary", "_vae", "displays", *COMPONENTS},
     "_autoencoder": {
         "_base",
+        "_imputation",
         "_links",
         "_modules",
         "_parts",
@@ -34,6 +35,7 @@ OWN = {
     "_vae": {
         "_callbacks",
         "_generative",
+        "_imputation",
         "_parts",
         "_start",
         "_utils",
@@ -48,6 +50,7 @@ OWN = {
     "_callbacks": set(),
     "_defaults": set(),
     "_guard": set(),
+    "_imputation": {"_validation"},
     "_inference": set(),
     "_continuous": {"_likelihood", "_links", "_utils"},
     "_discrete": {"_continuous", "_likelihood", "_links", "_utils"},
@@ -91,7 +94,7 @@ OWN = {
 # Other people's packages that each module may import.
 OTHERS = {
     "__init__": set(),
-    "_autoencoder": {"numpy", "sklearn", "torch"},
+    "_autoencoder": {"numpy", "sklearn"},
     "_vae": {"numpy", "sklearn", "torch"},
     "_generative": {"numpy", "sklearn", "torch"},
     "_variational": {"torch"},
@@ -101,6 +104,7 @@ OTHERS = {
     "_callbacks": {"skorch"},
     "_defaults": set(),
     "_guard": {"numpy", "scipy"},
+    "_imputation": {"numpy", "torch"},
     "_inference": {"numpy", "torch"},
     "_continuous": {"numpy", "torch"},
     "_discrete": {"numpy", "torch"},

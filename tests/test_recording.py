@@ -122,6 +122,25 @@ def test_a_recorded_run_is_the_plain_run(estimator, X, monkeypatch):
         assert one["valid_loss"] == pytest.approx(other["valid_loss"], rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        AE(),
+        AE(network=Conv(image_shape=(1, 4, 4)), corruption="masking"),
+        AE(loss="poisson", penalty="contractive"),
+        VAE(),
+        VAE(likelihood="bernoulli", n_importance_samples=3),
+        VAE(likelihood=Gaussian("per_feature"), prior="vamp", init="random"),
+    ],
+)
+def test_a_recorded_run_is_the_plain_run_where_values_are_missing(
+    estimator, X, monkeypatch
+):
+    missing = np.random.default_rng(0).uniform(size=X.shape) < 0.3
+    X = np.where(missing, np.float32(np.nan), X)
+    test_a_recorded_run_is_the_plain_run(estimator, X, monkeypatch)
+
+
 class Terms(nn.Module):
     """A network with one loss term a row; subclasses do odd things in `forward`."""
 

@@ -175,3 +175,30 @@ def test_values_beyond_float32(rng):
         start_of(1e40 * rng.normal(size=(10, 3)))
     with pytest.raises(ValueError, match=r"too small for float32.*StandardScaler"):
         start_of(1e-40 * rng.normal(size=(10, 3)))
+
+
+def test_a_start_of_rows_that_miss_values(rng):
+    """Of low rank and hardly any noise, axes are those of the complete rows."""
+    X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 8)) + np.arange(8.0)
+    X += 0.01 * rng.normal(size=X.shape)
+    missing = rng.uniform(size=X.shape) < 0.2
+    observed = np.where(missing, np.nan, X)
+    start, rows = fit_start(observed, 2, "pca", np.random.RandomState(0))
+    assert start.is_incomplete
+    np.testing.assert_array_equal(np.isnan(rows), missing)
+    np.testing.assert_allclose(start.mean, np.nanmean(observed, axis=0))
+    np.testing.assert_allclose(start.feature_scale, np.nanstd(observed, axis=0, ddof=1))
+    complete = start_of(X)
+    overlap = np.linalg.svd(start.components @ complete.components.T)[1]
+    assert overlap.min() > 0.999
+    np.testing.assert_allclose(start.variances, complete.variances, rtol=0.1)
+    assert start.noise_variance < 0.1 * np.mean(start.feature_scale**2)
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("n_components", [1, 3, 9])
+def test_a_start_of_two_rows_that_miss_values(init, n_components):
+    X = np.array([[1.0, np.nan, 3.0], [2.0, 5.0, np.nan]])
+    start = start_of(X, n_components, init)
+    for value in vars(start).values():
+        assert value is None or np.isfinite(value).all()

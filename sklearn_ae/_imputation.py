@@ -1,0 +1,182 @@
+"""Filling in missing values: by reconstruction, or by draws from the posterior."""
+
+from functools import partial
+from numbers import Real
+
+import numpy as np
+import torch
+
+from sklearn_ae._validation import check_count
+
+# Codes that are drawn for each row, to be weighted.
+PROPOSALS = 500
+
+
+def _check_turns(max_iter, tol):
+    check_count(max_iter, "max_iter", "impute")
+    if not (isinstance(tol, Real) and tol >= 0):
+        raise ValueError(
+            "The 'tol' parameter of impute must be a float in the range [0, inf). "
+            f"Got {tol!r} instead."
+        )
+
+
+def _with_values(model, X, function, n_draws=None, n_rows=None):
+    """Return X with its missing values as a function of centred rows gives them."""
+    missing = np.isnan(X)
+    rows = np.flatnonzero(missing.any(axis=1))
+    shape = (len(rows), model.n_features_in_)
+    if n_draws is not None:
+        shape = (shape[0], n_draws, shape[1])
+    values = np.empty(shape, dtype=model.mean_.dtype)
+    model._apply(function, X[rows], values, model._centred, n_rows)
+    values = model._in_units(values)
+    if n_draws is None:
+        completed = X.copy()
+    else:
+        completed = np.repeat(X[np.newaxis], n_draws, axis=0)
+        values = model._whole(values).swapaxes(0, 1)
+    completed[..., rows, :] = np.where(missing[rows], values, X[rows])
+    return completed
+
+
+class ReconstructionImputer:
+    """Mixin of the deterministic autoencoder."""
+
+    def impute(self, X, *, max_iter=20, tol=1e-3):
+        """Fill in missing values by reconstruction.
+
+        Decoding and encoding take turns: missing values are replaced by their
+        reconstruction, which is encoded again, until none moves any more. They start
+        where PCA's linear reconstruction of the observed values has them. Rows do not
+        depend on each other.
+
+        The training rows may have missing values or not. Where they had none, the
+        network is asked for what it was not trained for, and fewer missing values are
+        filled well.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, with NaN for what is missing.
+        max_iter : int, default=20
+            Largest number of turns.
+        tol : float, default=1e-3
+            A row is done once none of its values moves further than this, in standard
+            deviations of its column in training.
+
+        Returns
+        -------
+        X_imputed : ndarray of shape (n_samples, n_features)
+            The rows; values that were not missing are as given, and so is the floating
+            dtype.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has another number of features or infinite values, or `max_iter` or
+            `tol` is out of its range.
+        """
+        X = self._checked_rows(X)
+        _check_turns(max_iter, tol)
+        completed = partial(self.net_.module_.completed, max_iter=max_iter, tol=tol)
+        return _with_values(self, X, lambda x: completed(x)[0])
+
+
+class PosteriorImputer:
+    """Mixin of the variational autoencoder."""
+
+    def impute(
+        self,
+        X,
+        *,
+        n_draws=None,
+        n_proposals=PROPOSALS,
+        max_iter=20,
+        tol=1e-3,
+        random_state=None,
+    ):
+        """Fill in missing values by their distribution given the observed ones.
+
+        For each row `n_proposals` codes are drawn from its posterior and weighted by
+        how likely they are given the observed values: the importance weights of
+        `score_samples`. Missing values are the weighted mean of the decoded codes [2]_.
+        For multiple imputation, `n_draws` codes are drawn from the proposals by their
+        weights (sampling importance resampling), and values from the likelihood at
+        them: draws of what is missing, with the model's uncertainty.
+
+        The posterior that proposes is that of the row filled by decoding and encoding
+        in turn [1]_. Rows do not depend on each other.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, with NaN for what is missing.
+        n_draws : int or None, default=None
+            Number of imputations; None gives the conditional mean.
+        n_proposals : int, default=500
+            Codes that are drawn for each row.
+        max_iter : int, default=20
+            Largest number of turns.
+        tol : float, default=1e-3
+            A row is done once none of its values moves further than this, in standard
+            deviations of its column in training.
+        random_state : int, RandomState or None, default=None
+            Seeds the draws, as for `sample`. Without `n_draws` the proposals have a
+            fixed seed and the result is deterministic.
+
+        Returns
+        -------
+        X_imputed : ndarray of shape (n_samples, n_features) or (n_draws, n_samples, \
+                n_features)
+            The rows; values that were not missing are as given, and so is the floating
+            dtype.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has another number of features or infinite values, or another argument
+            is out of its range.
+
+        References
+        ----------
+        .. [1] Rezende, D. J., Mohamed, S. & Wierstra, D. (2014). Stochastic
+           backpropagation and approximate inference in deep generative models.
+           International Conference on Machine Learning, 1278-1286.
+        .. [2] Mattei, P.-A. & Frellsen, J. (2019). MIWAE: deep generative modelling and
+           imputation of incomplete data sets. International Conference on Machine
+           Learning, 4413-4423.
+        """
+        X = self._checked_rows(X)
+        if n_draws is not None:
+            check_count(n_draws, "n_draws", "impute")
+        check_count(n_proposals, "n_proposals", "impute")
+        _check_turns(max_iter, tol)
+        module = self.net_.module_
+        prior = self._prior_module()
+        turns = {"max_iter": max_iter, "tol": tol}
+        n_rows = self._scored_rows(n_proposals)
+        if n_draws is None:
+            noise = self._score_noise(n_proposals)
+            return _with_values(
+                self,
+                X,
+                lambda x: module.conditional_mean(x, noise, prior, **turns),
+                n_rows=n_rows,
+            )
+        device = self.net_.device
+        seed = int(self._rng(random_state).randint(2**31))
+        generator = torch.Generator(device).manual_seed(seed)
+
+        def draws(x):
+            shape = (len(x), n_proposals, self.n_components_)
+            noise = torch.randn(shape, generator=generator, device=device)
+            return module.conditional_draws(
+                x, noise, prior, n_draws, generator, **turns
+            )
+
+        return _with_values(self, X, draws, n_draws, n_rows)
