@@ -5,6 +5,7 @@ from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 

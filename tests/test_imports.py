@@ -94,7 +94,7 @@ OWN = {
 # Other people's packages that each module may import.
 OTHERS = {
     "__init__": set(),
-    "_autoencoder": {"numpy", "sklearn"},
+    "_autoencoder": {"numpy", "sklearn", "torch"},
     "_vae": {"numpy", "sklearn", "torch"},
     "_generative": {"numpy", "sklearn", "torch"},
     "_variational": {"torch"},
