@@ -172,16 +172,22 @@ class LatentSpaceDisplay:
             bar = ax.figure.colorbar(drawn, ax=list(axes), label=self.y_name or "y")
             bar.solids.set_alpha(1)
         elif self.y is not None:
-            self._legend(ax)
+            self._legend(ax, axes[0])
 
-    def _legend(self, ax):
-        columns = -(-len(ax.get_legend_handles_labels()[1]) // MOST_GROUPS)
-        legend = legend_outside(ax, title=self.y_name or "y", ncols=columns)
+    def _legend(self, ax, drawn_in):
+        """Put a legend beside `ax` for what was drawn in these axes."""
+        handles, labels = drawn_in.get_legend_handles_labels()
+        legend = legend_outside(
+            ax,
+            handles=handles,
+            labels=labels,
+            title=self.y_name or "y",
+            ncols=-(-len(labels) // MOST_GROUPS),
+        )
         for handle in legend.legend_handles:
             if hasattr(handle, "set_sizes"):
                 handle.set_sizes([30])
                 handle.set_alpha(1)
-        return legend
 
     def _plot_line(self, ax, component, options):
         code = self.codes[:, component]
@@ -201,11 +207,11 @@ class LatentSpaceDisplay:
         )
         ax.set_ylabel("Rows")
         if self.y is not None:
-            self._legend(ax)
+            self._legend(ax, ax)
 
     def _plot_pairs(self, ax, shown, options):
         side = len(shown) - 1
-        grid = split_axes(ax, side, side)
+        grid, beside = split_axes(ax, side, side)
         drawn = None
         for left, below in combinations(range(len(shown)), 2):
             cell = grid[below - 1, left]
@@ -220,11 +226,7 @@ class LatentSpaceDisplay:
             grid[row, column].remove()
             grid[row, column] = None
         self.axes_ = grid
-        if drawn is None and self.y is not None:
-            # The corner above the diagonal is free: no other axes need make room.
-            self._legend(grid[0, 0]).set_in_layout(False)
-        else:
-            self._explain_colours(ax, [cell for cell in grid.flat if cell], drawn)
+        self._explain_colours(beside, [cell for cell in grid.flat if cell], drawn)
 
     def _plot_map(self, ax, shown):
         across, up = self.grid

@@ -128,7 +128,7 @@ class LatentTraversalDisplay:
         across = min(n_shown, 2)
         down = -(-n_shown // across)
         ax = axes_for(self, ax, (3.6 * across + 1.5, 2.4 * down + 0.8))
-        self.axes_ = split_axes(ax, down, across)
+        self.axes_, beside = split_axes(ax, down, across)
         colors = shades(n_steps)
         places = np.arange(n_features)
         lowest, highest = self.decoded.min(), self.decoded.max()
@@ -158,7 +158,14 @@ class LatentTraversalDisplay:
                 cell.tick_params(labelleft=False)
             else:
                 cell.set_ylabel("Decoded value")
-        legend_outside(self.axes_[0, -1], title="Quantile\nof the code", reverse=True)
+        handles, labels = self.axes_[0, 0].get_legend_handles_labels()
+        legend_outside(
+            beside,
+            handles=handles,
+            labels=labels,
+            title="Quantile\nof the code",
+            reverse=True,
+        )
         return self
 
     @classmethod

@@ -59,6 +59,8 @@ def split_axes(ax, n_rows, n_columns):
     Returns
     -------
     axes : ndarray of shape (n_rows, n_columns) of matplotlib Axes
+    beside : matplotlib Axes
+        Empty axes at the right, to which a legend of all can be fixed.
     """
     place = ax.get_subplotspec()
     if place is None:
@@ -67,9 +69,15 @@ def split_axes(ax, n_rows, n_columns):
             f"into {n_rows * n_columns} axes; got {ax!r}."
         )
     ax.set_axis_off()
-    grid = place.subgridspec(n_rows, n_columns)
-    axes = [ax.figure.add_subplot(cell) for cell in grid]
-    return np.array(axes, dtype=object).reshape(n_rows, n_columns)
+    grid = place.subgridspec(
+        n_rows, n_columns + 1, width_ratios=[1] * n_columns + [0.01]
+    )
+    axes = np.empty((n_rows, n_columns), dtype=object)
+    for cell in np.ndindex(axes.shape):
+        axes[cell] = ax.figure.add_subplot(grid[cell])
+    beside = ax.figure.add_subplot(grid[:, -1])
+    beside.set_axis_off()
+    return axes, beside
 
 
 def legend_outside(ax, **options):

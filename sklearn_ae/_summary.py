@@ -20,9 +20,8 @@ from sklearn_ae._comparison import (
 N_WORST = 5
 # Characters of a network's description.
 LONGEST_NAME = 100
-# Share of the whole fall of the validation loss that the last quarter of the epochs may
-# have before training counts as cut short.
-STILL_FALLING = 0.05
+# Share of the epochs at the end: where the best is among them nothing has overfitted.
+LAST_EPOCHS = 0.1
 # Share of the variance that one feature may have before it counts as drowning others.
 DOMINANT = 0.9
 
@@ -295,15 +294,14 @@ def _about_pca(estimator):
 
 def _about_epochs(estimator):
     losses = [epoch.get("valid_loss", math.nan) for epoch in estimator.history_]
-    if len(losses) < 4 or estimator.gain_over_pca_ == 0 or np.isnan(losses).any():
+    if not losses or estimator.gain_over_pca_ == 0 or np.isnan(losses).any():
         return None
-    last = len(losses) // 4
-    early, late = min(losses[:-last]), min(losses[-last:])
-    if not early - late > STILL_FALLING * (losses[0] - late) > 0:
+    best = 1 + int(np.argmin(losses))
+    if best <= (1 - LAST_EPOCHS) * len(losses):
         return None
     return (
-        f"The validation loss was still falling when training ended after "
-        f"{len(losses)} epochs: a larger max_epochs may lower it further."
+        f"The validation loss was lowest at epoch {best} of {len(losses)}, so training "
+        "ended before it overfitted: a larger max_epochs may lower it further."
     )
 
 

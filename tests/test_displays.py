@@ -76,8 +76,15 @@ def made(display, estimator, X, **options):
     return display.from_estimator(estimator, *args, **options)
 
 
-def legend_texts(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
+def legend_of(figure):
+    """Return the only legend of a figure, or None."""
+    legends = [ax.get_legend() for ax in figure.axes if ax.get_legend() is not None]
+    assert len(legends) <= 1
+    return legends[0] if legends else None
+
+
+def legend_texts(figure):
+    return [text.get_text() for text in legend_of(figure).get_texts()]
 
 
 # ---- the protocol
@@ -160,6 +167,17 @@ def test_legends_cover_no_data(display, ae, rows):
             assert box.x1 <= drawn.figure_.bbox.x1
 
 
+def test_the_legend_of_many_groups_covers_no_pair(rows):
+    pca = PCA(3).fit(rows)
+    _, axes = plt.subplots(1, 2, layout="constrained")
+    y = np.arange(60) % 12
+    drawn = LatentSpaceDisplay.from_estimator(pca, rows, y, ax=axes[0])
+    drawn.figure_.canvas.draw()
+    box = legend_of(drawn.figure_).get_window_extent()
+    pairs = [ax for ax in drawn.axes_.flat if ax is not None]
+    assert not any(box.overlaps(ax.bbox) for ax in [*pairs, axes[1]])
+
+
 @pytest.mark.parametrize("display", ALL)
 def test_matplotlib_is_missed_in_one_sentence(display, ae, rows, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -222,7 +240,7 @@ def test_epochs_without_validation_after_others(make_ae, curved):
 
 def test_kept_pca_is_said(make_ae, noise):
     display = HistoryDisplay.from_estimator(make_ae().fit(noise))
-    assert "PCA, validation (kept)" in legend_texts(display.ax_)
+    assert "PCA, validation (kept)" in legend_texts(display.figure_)
 
 
 def test_no_epoch_is_no_history(make_ae, rng):
@@ -328,10 +346,10 @@ def test_codes_of_any_length_and_colours_of_any_kind(rows, kind, n_components):
     assert len(drawn) == side * (side + 1) / 2
     assert drawn[-1].get_xlabel() == f"code {max(0, side - 1)}"
     if kind == "groups":
-        assert legend_texts(drawn[0]) == ["a", "b"]
-        assert drawn[0].get_legend().get_title().get_text() == "kind"
+        assert legend_texts(display.figure_) == ["a", "b"]
+        assert legend_of(display.figure_).get_title().get_text() == "kind"
     else:
-        assert all(ax.get_legend() is None for ax in drawn)
+        assert legend_of(display.figure_) is None
 
 
 def test_every_group_has_a_look_of_its_own(rows):
@@ -479,4 +497,4 @@ def test_estimators_of_one_name_are_joined(noise):
     assert [one.get_label(), two.get_label()] == ["one", "two"]
     np.testing.assert_array_equal(one.get_xdata(), [1, 3])
     assert one.get_linewidth() == 3
-    assert legend_texts(display.ax_) == ["PCA", "one", "two"]
+    assert legend_texts(display.figure_) == ["PCA", "one", "two"]

@@ -162,6 +162,7 @@ def test_a_training_cut_short_is_said(ae, rows):
         return advice(ae, rows)
 
     assert "max_epochs" in with_losses(9, 8, 7, 6, 5, 4, 3, 2)
+    assert "max_epochs" in with_losses(5)
     assert "max_epochs" not in with_losses(9, 5, 3, 2, 1.9, 1.8, 1.8, 1.8)
     assert "max_epochs" not in with_losses(9, 5, 3, 2, 3, 4, 5, 6)
     ae.gain_over_pca_ = 0.0
