@@ -41,7 +41,9 @@ html_theme_options = {
     "header_links_before_dropdown": 7,
 }
 # Pages with no section of their own have nothing to navigate.
-html_sidebars = dict.fromkeys(["index", "comparison", "contributing", "changelog"], [])
+html_sidebars = {
+    page: [] for page in ("index", "comparison", "contributing", "changelog")
+}
 
 myst_heading_anchors = 3
 
