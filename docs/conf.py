@@ -40,7 +40,10 @@ html_theme_options = {
     "show_prev_next": True,
     "header_links_before_dropdown": 7,
 }
-html_sidebars = {"index": []}
+# Pages with no section of their own have nothing to navigate.
+html_sidebars = {
+    page: [] for page in ("index", "comparison", "contributing", "changelog")
+}
 
 myst_heading_anchors = 3
 
