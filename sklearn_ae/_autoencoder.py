@@ -26,7 +26,7 @@ MOST_KEPT_CODES = 10_000
 def _build(start, parts, loss, link):
     n_components, n_features = len(start.variances), len(start.mean)
     cost = loss.build(center=start.mean, unit=start.residual_rms, link=link)
-    frame = pca_frame(start, **parts.frame_options())
+    frame = pca_frame(start, **parts.frame_options(start))
     built = parts.build(
         start,
         frame,

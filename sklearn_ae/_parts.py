@@ -1,7 +1,7 @@
 """The parts that both autoencoders have: networks, a corruption and a penalty."""
 
 from sklearn_ae._utils import HasMethods, StrOptions, resolve
-from sklearn_ae.corruptions import CORRUPTIONS, build_corruption
+from sklearn_ae.corruptions import CORRUPTIONS, build_corruption, corrupted_scale
 from sklearn_ae.networks import NETWORKS
 from sklearn_ae.penalties import PENALTIES, build_penalty
 
@@ -35,12 +35,25 @@ class Parts:
         self.penalty = estimator.penalty
         self.data_range = data_range
 
-    def frame_options(self):
+    def frame_options(self, start):
         """Return what a frame has to know of them."""
-        return {
+        options = {
             "pooled_input": getattr(self.network, "pooled_input", False),
             "corrupted": self.corruption is not None,
         }
+        if self.corruption is not None:
+            options["seen_scale"] = corrupted_scale(
+                self._corruption(start), start.feature_scale
+            )
+        return options
+
+    def _corruption(self, start):
+        return build_corruption(
+            self.corruption,
+            center=start.mean,
+            feature_scale=start.feature_scale,
+            data_range=self.data_range,
+        )
 
     def build(self, start, frame, *, encoder_outputs, decoder_outputs, natural_scale):
         """Return the modules by name, and whether the encoder takes flags.
@@ -65,12 +78,7 @@ class Parts:
         )
         parts = {"encoder": encoder, "decoder": decoder, "takes_flags": takes_flags}
         if self.corruption is not None:
-            parts["corruption"] = build_corruption(
-                self.corruption,
-                center=start.mean,
-                feature_scale=start.feature_scale,
-                data_range=self.data_range,
-            )
+            parts["corruption"] = self._corruption(start)
         if self.penalty is not None:
             parts["penalty"] = build_penalty(
                 self.penalty, code_scale=frame.code_scale, natural_scale=natural_scale

@@ -236,23 +236,24 @@ def _fill(centred, missing, n_axes, random_state):
             np.copyto(centred, filled, where=missing)
 
 
-def _input_scale(start, pooled):
+def _input_scale(start, pooled, seen_scale=None):
     """One over the standard deviation of each column, or of all of them pooled."""
     if pooled:
         return np.full_like(start.feature_scale, 1 / start.scale)
     floor = 1e-3 * start.scale
-    scale = 1 / np.maximum(start.feature_scale, floor)
+    spread = start.feature_scale if seen_scale is None else seen_scale
+    scale = 1 / np.maximum(spread, floor)
     # A column that was constant tells the network nothing, whatever it holds later.
     scale[start.feature_scale <= NOISE_FLOOR * start.scale] = 0.0
     return scale
 
 
-def _random_frame(start, pooled_input):
+def _random_frame(start, pooled_input, seen_scale):
     n_components = len(start.variances)
     return Frame(
         encode_weight=None,
         decode_weight=None,
-        input_scale=_input_scale(start, pooled_input),
+        input_scale=_input_scale(start, pooled_input, seen_scale),
         code_branch_scale=np.ones(n_components),
         output_branch_scale=start.feature_scale,
         code_scale=np.full(n_components, start.scale),
@@ -266,7 +267,7 @@ def _output_branch_scale(start, corrupted):
     return np.maximum(start.residual_scale, CORRUPTED_SHARE * start.feature_scale)
 
 
-def pca_frame(start, *, pooled_input, corrupted):
+def pca_frame(start, *, pooled_input, corrupted, seen_scale=None):
     """Return the frame of an autoencoder: PCA on whitened codes.
 
     Parameters
@@ -277,9 +278,13 @@ def pca_frame(start, *, pooled_input, corrupted):
         instead of each standardised.
     corrupted : bool
         Whether training corrupts the rows.
+    seen_scale : ndarray of shape (n_features,) or None
+        Standard deviation of each column as the encoder network sees it in training,
+        where that is not `feature_scale`: a column that hardly varies is nothing but
+        noise then, and must not be scaled up.
     """
     if start.components is None:
-        return _random_frame(start, pooled_input)
+        return _random_frame(start, pooled_input, seen_scale)
     live = start.variances > 0
     spread = np.sqrt(start.variances)
     code_scale = np.where(live, spread, start.residual_rms)
@@ -289,7 +294,7 @@ def pca_frame(start, *, pooled_input, corrupted):
     return Frame(
         encode_weight=(start.components / code_scale[:, np.newaxis]).T,
         decode_weight=start.components * code_scale[:, np.newaxis],
-        input_scale=_input_scale(start, pooled_input),
+        input_scale=_input_scale(start, pooled_input, seen_scale),
         code_branch_scale=reach,
         output_branch_scale=_output_branch_scale(start, corrupted),
         code_scale=code_scale,
@@ -297,7 +302,7 @@ def pca_frame(start, *, pooled_input, corrupted):
     )
 
 
-def ppca_frame(start, *, pooled_input, corrupted):
+def ppca_frame(start, *, pooled_input, corrupted, seen_scale=None):
     """Return the frame of a variational autoencoder: probabilistic PCA.
 
     In PCA's basis the maximum likelihood solution and its posterior are diagonal: with
@@ -307,7 +312,7 @@ def ppca_frame(start, *, pooled_input, corrupted):
     Parameters
     ----------
     start : Start
-    pooled_input, corrupted : bool
+    pooled_input, corrupted, seen_scale
         As for `pca_frame`.
 
     References
@@ -316,7 +321,7 @@ def ppca_frame(start, *, pooled_input, corrupted):
        analysis. Journal of the Royal Statistical Society B 61, 611-622.
     """
     if start.components is None:
-        return _random_frame(start, pooled_input)
+        return _random_frame(start, pooled_input, seen_scale)
     live = start.variances > start.noise_variance
     variances = np.where(live, start.variances, 1.0)
     signal = np.where(live, variances - start.noise_variance, 0.0)
@@ -329,7 +334,7 @@ def ppca_frame(start, *, pooled_input, corrupted):
     return Frame(
         encode_weight=start.components.T * (loading / variances),
         decode_weight=start.components * loading[:, np.newaxis],
-        input_scale=_input_scale(start, pooled_input),
+        input_scale=_input_scale(start, pooled_input, seen_scale),
         code_branch_scale=np.minimum(1.0, start.residual_rms / code_scale),
         output_branch_scale=_output_branch_scale(start, corrupted),
         code_scale=code_scale,

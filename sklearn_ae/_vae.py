@@ -36,7 +36,7 @@ def _build(start, rows, parts, likelihood, prior, bound):
     )
     if cost.noise_variance is not None:
         start = replace(start, noise_variance=cost.noise_variance)
-    frame = ppca_frame(start, **parts.frame_options())
+    frame = ppca_frame(start, **parts.frame_options(start))
     built = parts.build(
         start,
         frame,

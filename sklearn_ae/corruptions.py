@@ -34,6 +34,8 @@ __all__ = [
     "SaltAndPepper",
     "SwapNoise",
 ]
+# Rows on which the scale of corrupted columns is measured.
+N_PROBES = 100
 
 
 def _check_range(component, name, largest):
@@ -320,3 +322,33 @@ def build_corruption(given, **data):
         "instance, a callable (x, generator) -> x, a list of these or None. "
         f"Got {given!r} instead."
     )
+
+
+def _parts_of_ours(built):
+    if isinstance(built, Chain):
+        return [ours for part in built.parts for ours in _parts_of_ours(part)]
+    return [] if isinstance(built, Called) else [built]
+
+
+def corrupted_scale(built, feature_scale):
+    """Return the standard deviation of each column with what a corruption adds to it.
+
+    It is measured on normal rows. Functions of the user's are left out: they may ask
+    more of rows than that.
+
+    Parameters
+    ----------
+    built : nn.Module
+        What `build_corruption` gave.
+    feature_scale : ndarray of shape (n_features,)
+        Standard deviation of each column.
+    """
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(N_PROBES, len(feature_scale), generator=generator)
+    rows *= torch.as_tensor(feature_scale, dtype=torch.float32)
+    corrupted = rows
+    for part in _parts_of_ours(built):
+        corrupted = part(corrupted, generator)
+    before, after = (part.double().square().mean(dim=0) for part in (rows, corrupted))
+    added = (after - before).clamp(min=0).numpy()
+    return (feature_scale**2 + added) ** 0.5

@@ -267,6 +267,22 @@ def test_target_is_clean_and_noise_in_training_only(make_ae, curved, name):
     np.testing.assert_array_equal(noisy.transform(X), noisy.transform(X))
 
 
+def test_a_column_of_noise_alone_is_not_scaled_up(make, rng):
+    """What hardly varies is as large as its noise in training, not a thousand times."""
+    X = rng.normal(size=(400, 6)) * [1.0, 1.0, 1.0, 1.0, 1.0, 1e-3]
+    nothing = MaskingNoise(0.3, fill="mean"), lambda x, generator: x
+    for corruption in (GaussianNoise(0.5), ["swap", [*nothing, "gaussian"]]):
+        module = make(corruption=corruption).fit(X).net_.module_
+        seen = module.input_scale * module.corruption(torch.tensor(X).float(), None)
+        assert (seen.square().mean(dim=0) < 2).all()
+    scales = [
+        make(corruption=corruption).fit(X).net_.module_.input_scale
+        for corruption in (None, *nothing)
+    ]
+    assert torch.equal(scales[0], scales[1])
+    assert torch.equal(scales[0], scales[2])
+
+
 def test_denoising_halves_the_noise(make, rng):
     X = rng.normal(size=(1000, 2)) @ rng.normal(size=(2, 20))
     X = (X - X.mean(axis=0)) / X.std(axis=0)
