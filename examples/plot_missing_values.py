@@ -43,9 +43,7 @@ gaps = {"pixels": scattered, "quarters": patch}
 imputers = {
     "mean": SimpleImputer(keep_empty_features=True).fit(X_train),
     "neighbours": KNNImputer(n_neighbors=5).fit(X_train),
-    "iterative": IterativeImputer(
-        n_nearest_features=15, max_iter=3, tol=0.1, random_state=0
-    ).fit(X_train),
+    "iterative": IterativeImputer(tol=0.3, random_state=0).fit(X_train),
 }
 autoencoder = AutoencoderTransformer(16, random_state=0).fit(X_train)
 vae = VAETransformer(16, random_state=0).fit(X_train)
@@ -65,6 +63,11 @@ for gap, missing in gaps.items():
         filled[gap, name] = fill(holed)
         errors.append(np.square(filled[gap, name] - X_test)[missing].mean())
     print(f"{gap:<12}" + "".join(f"{error:13.4f}" for error in errors))
+
+# %%
+# Pixels between others are what an autoencoder tells best. A quarter of an image is
+# another matter: no training image had such gaps, and a whole neighbour may know more
+# than a code.
 
 # %%
 # Several imputations

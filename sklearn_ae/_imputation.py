@@ -47,13 +47,10 @@ class ReconstructionImputer:
         """Fill in missing values by reconstruction.
 
         Decoding and encoding take turns: missing values are replaced by their
-        reconstruction, which is encoded again, until none moves any more. They start
-        where PCA's linear reconstruction of the observed values has them. Rows do not
-        depend on each other.
-
-        The training rows may have missing values or not. Where they had none, the
-        network is asked for what it was not trained for, and fewer missing values are
-        filled well.
+        reconstruction, which is encoded again, until none moves any more or the
+        observed values are no longer reconstructed better. They start where PCA's
+        linear reconstruction of the observed values has them. Rows do not depend on
+        each other, and the training rows may have had missing values or not.
 
         Parameters
         ----------

@@ -176,11 +176,11 @@ def count_terms(counts, log_rate):
 
 
 def check_not_negative(X, name):
-    """Raise ValueError if a value of X is negative.
+    """Raise ValueError if a value of X is negative; NaN is not.
 
     `name` says who asks, as in "the 'log_loss' of AutoencoderTransformer".
     """
-    if np.nanmin(X) < 0:
+    if np.fmin.reduce(X, axis=None) < 0:
         raise ValueError(f"Negative values in data passed to {name}.")
 
 
@@ -190,7 +190,7 @@ def check_unit_interval(X, name):
     `name` is as for `check_not_negative`.
     """
     check_not_negative(X, name)
-    largest = np.nanmax(X)
+    largest = np.fmax.reduce(X, axis=None)
     if largest > 1:
         raise ValueError(
             f"X has the value {largest:g}, but {name} needs values in [0, 1]; "

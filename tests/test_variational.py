@@ -122,8 +122,9 @@ def test_one_importance_sample_is_the_evidence_lower_bound(start, x, prior):
         }
         noise = torch.randn(20_000, 1, 1, generator=torch.Generator().manual_seed(1))
         module = modules[1]
-        weights = module._log_weights(
+        weights, _ = module._log_weights(
             many,
+            None,
             *module.posterior(many),
             noise,
             module.prior.given(module.posterior),

@@ -5,7 +5,7 @@ fills it in. Columns are standardised by their observed values first. Figures ar
 mean squared errors of the missing values, in standard deviations of their columns, and
 seconds of fitting and filling in, as means over the seeds.
 
-    python docs/benchmarks/imputation.py [--only digits ...] [--seeds 3]
+    python docs/benchmarks/imputation.py [--only digits ...] [--rates 0.3] [--seeds 3]
 """
 
 import argparse
@@ -25,7 +25,6 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
 
-RATES = (0.1, 0.3, 0.5)
 IMPUTERS = ("mean", "KNN", "iterative", "trees", "AE", "VAE")
 # Trees for each of more columns than this take many minutes.
 MOST_COLUMNS_FOR_TREES = 15
@@ -74,8 +73,8 @@ def imputers(n_components, n_features, seed):
         "iterative": IterativeImputer(random_state=seed),
     }
     if n_features <= MOST_COLUMNS_FOR_TREES:
-        trees = ExtraTreesRegressor(30, random_state=seed)
-        found["trees"] = IterativeImputer(trees, max_iter=5, random_state=seed)
+        trees = ExtraTreesRegressor(20, random_state=seed)
+        found["trees"] = IterativeImputer(trees, max_iter=3, random_state=seed)
     found["AE"] = Ours(AutoencoderTransformer, n_components, seed)
     found["VAE"] = Ours(VAETransformer, n_components, seed)
     return found
@@ -107,6 +106,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", choices=SETS, default=list(SETS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rates", nargs="*", type=float, default=[0.1, 0.3, 0.5])
     args = parser.parse_args()
     torch.set_num_threads(1)
     print(
@@ -117,7 +117,7 @@ def main():
     print("|---" * (1 + len(IMPUTERS)) + "|")
     for name in args.only:
         draw, n_components = SETS[name]
-        for rate in RATES:
+        for rate in args.rates:
             runs = [
                 errors(draw(np.random.RandomState(seed)), rate, seed, n_components)
                 for seed in range(args.seeds)
