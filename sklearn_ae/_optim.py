@@ -219,7 +219,7 @@ class FlatAdamW(torch.optim.Optimizer):
 
     # Else torch puts a mark for its profiler around each step, watched or not, which
     # takes as long as the update of a small net.
-    step.hooked = True
+    step.hooked = True  # type: ignore[attr-defined]
 
     def _is_watched(self):
         return (
