@@ -19,6 +19,7 @@ from sklearn_ae._start import centred_float32, fit_start
 from sklearn_ae._training import (
     TRAINING_CONSTRAINTS,
     all_rows,
+    check_validation,
     hold_out,
     make_net,
     run,
@@ -107,7 +108,7 @@ class BaseAutoencoder(
         with unchanged_on_error(self):
             continued = self.warm_start and hasattr(self, "net_")
             X = check_rows(self, X, reset=not continued)
-            self._check_validation()
+            check_validation(self)
             if continued:
                 self._check_same_size("warm_start=True")
                 self._check_data(X)
@@ -164,13 +165,6 @@ class BaseAutoencoder(
             self._choose_prior(None)
             self._finish(X)
         return self
-
-    def _check_validation(self):
-        if self.validation_fraction is None and (self.early_stopping or self.guard):
-            raise ValueError(
-                "validation_fraction=None holds out no rows, which early_stopping=True "
-                "and guard need; set both to False or give a validation_fraction."
-            )
 
     def _check_same_size(self, who):
         if self.n_components != self.n_components_:
@@ -241,11 +235,7 @@ class BaseAutoencoder(
     def _finish(self, X):
         net = self.net_
         net._set_training(False)
-        skipped = ("train_batch_count", "valid_batch_count")
-        self.history_ = [
-            {name: value for name, value in epoch.items() if name not in skipped}
-            for epoch in net.history
-        ]
+        self.history_ = net.curves()
         self.n_iter_ = len(self.history_)
         self._after_training(X)
 

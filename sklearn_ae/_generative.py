@@ -10,6 +10,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._base import BaseAutoencoder
+from sklearn_ae._guard import with_worst_twice
+from sklearn_ae._start import largest_noise_variance
 from sklearn_ae._training import make_net, run
 from sklearn_ae._utils import RandomStateLike, resolve, seeded
 from sklearn_ae._validation import check_count
@@ -27,8 +29,6 @@ MOST_ROWS = 10_000
 # A code column is in use if its posterior mean varies by more than this, and says more
 # than it leaves open if by more than that.
 ACTIVE, INFORMED = 0.01, 0.5
-# The 99 % point of the Tracy-Widom distribution of order 1.
-TRACY_WIDOM_99 = 2.02
 # Step by which learned noise is widened.
 WIDENING = 1.1
 # Share of the epochs over which the divergence's weight rises in a second training.
@@ -38,11 +38,6 @@ SECOND_WARM_UP = 0.5
 def _thinned(rows):
     """Return every so many-th row, `MOST_ROWS` of them at most."""
     return rows[:: -(-len(rows) // MOST_ROWS)]
-
-
-def _with_worst_twice(gains):
-    """Count the worst row twice: a density can lose without bound on a row."""
-    return np.append(gains, gains.min()) if len(gains) > 1 else gains
 
 
 class GenerativeAutoencoder(BaseAutoencoder):
@@ -73,7 +68,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         )
 
     def _is_gain(self, gains, other_gains=()):
-        return super()._is_gain(_with_worst_twice(gains), other_gains)
+        return super()._is_gain(with_worst_twice(gains), other_gains)
 
     # ---- training
 
@@ -89,15 +84,15 @@ class GenerativeAutoencoder(BaseAutoencoder):
         it is too narrow, the likelihood of other rows falls without bound.
         """
         cost = self.net_.module_.cost
-        loss, wider = np.inf, self._mean_loss(rows)
-        while wider < loss:
-            loss = wider
+        best, wider = -np.inf, self._cautious_mean(rows)
+        while wider > best:
+            best = wider
             cost.widen(WIDENING)
-            wider = self._mean_loss(rows)
+            wider = self._cautious_mean(rows)
         cost.widen(1 / WIDENING)
 
-    def _mean_loss(self, rows):
-        return -_with_worst_twice(-self.net_.row_losses(rows)).mean()
+    def _cautious_mean(self, rows):
+        return with_worst_twice(-self.net_.row_losses(rows)).mean()
 
     def _train_again(self, rows):
         """Train once more with a warm-up where code columns say little.
@@ -128,13 +123,8 @@ class GenerativeAutoencoder(BaseAutoencoder):
     def _n_usable(self, rows):
         """Return how many code columns the data evidently can use.
 
-        With a start at probabilistic PCA: the axes whose variance is above the largest
-        that pure noise has in 99 of 100 cases [1]_.
-
-        References
-        ----------
-        .. [1] Johnstone, I. M. (2001). On the distribution of the largest eigenvalue in
-           principal components analysis. Annals of Statistics 29, 295-327.
+        With a start at probabilistic PCA: the axes whose variance is above that of pure
+        noise.
         """
         if self.init == "random":
             # Nothing is known of the axes, but a code that says nothing is a failure
@@ -142,10 +132,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
             return int(self.net_.module_.input_scale.any())
         # Where training starts a posterior variance is noise over variance.
         ratios = (-self.net_.module_.log_variance).exp().cpu().numpy()
-        roots = np.sqrt([len(rows), self.n_features_in_])
-        spread = roots.sum() * np.sum(1 / roots) ** (1 / 3)
-        largest = (roots.sum() ** 2 + TRACY_WIDOM_99 * spread) / len(rows)
-        return (ratios > largest).sum()
+        return (ratios > largest_noise_variance(len(rows), self.n_features_in_)).sum()
 
     # ---- after training
 

@@ -46,3 +46,8 @@ def _downside_deviation(gains):
         return 0.0
     shortfalls = np.minimum(gains - np.mean(gains), 0.0)
     return np.sqrt(2 * np.mean(shortfalls**2))
+
+
+def with_worst_twice(gains):
+    """Count the worst row twice: a density can lose without bound on a row."""
+    return np.append(gains, gains.min()) if len(gains) > 1 else gains

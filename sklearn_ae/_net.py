@@ -348,6 +348,14 @@ class Net(NeuralNet):
         losses = torch.cat(parts).cpu().numpy().astype(np.float64)
         return losses * self.module_.natural_scale
 
+    def curves(self):
+        """Return the history of epochs without what counts batches."""
+        skipped = ("train_batch_count", "valid_batch_count")
+        return [
+            {name: value for name, value in epoch.items() if name not in skipped}
+            for epoch in self.history
+        ]
+
     @contextmanager
     def restored_on_error(self):
         """Put weights, optimiser and history back if the block raises."""

@@ -19,6 +19,8 @@ NEGLIGIBLE = 1e-12
 NOISE_FLOOR = 1e-6
 # Below this scale float32 loses the digits of ordinary arithmetic on the data.
 SMALLEST_SCALE = 1e-30
+# The 99 % point of the Tracy-Widom distribution of order 1.
+TRACY_WIDOM_99 = 2.02
 # How much of each column's spread a decoder network trained on corrupted rows may add
 # at least: PCA's residual on clean rows says nothing of what the corruption leaves.
 CORRUPTED_SHARE = 0.5
@@ -103,6 +105,21 @@ class Frame:
     output_branch_scale: np.ndarray
     code_scale: np.ndarray
     log_variance: np.ndarray
+
+
+def largest_noise_variance(n_rows, n_features):
+    """Return what the largest variance of an axis of unit noise stays below [1]_.
+
+    In 99 of 100 cases, in rows of independent normal numbers.
+
+    References
+    ----------
+    .. [1] Johnstone, I. M. (2001). On the distribution of the largest eigenvalue in
+       principal components analysis. Annals of Statistics 29, 295-327.
+    """
+    roots = np.sqrt([n_rows, n_features])
+    spread = roots.sum() * np.sum(1 / roots) ** (1 / 3)
+    return (roots.sum() ** 2 + TRACY_WIDOM_99 * spread) / n_rows
 
 
 def column_means(X):

@@ -96,6 +96,16 @@ def make_net(estimator, factory, device):
     return Net(factory, **{**settings, **given})
 
 
+def check_validation(estimator):
+    """Raise ValueError if nothing is held out for what needs it."""
+    needed = estimator.early_stopping or estimator.guard
+    if estimator.validation_fraction is None and needed:
+        raise ValueError(
+            "validation_fraction=None holds out no rows, which early_stopping=True "
+            "and guard need; set both to False or give a validation_fraction."
+        )
+
+
 def _on_device(rows, net):
     return torch.from_numpy(np.ascontiguousarray(rows)).to(net.device)
 

@@ -257,11 +257,11 @@ class GaussianMixture(BaseEstimator):
                 self.mixture_.means_, self.mixture_.covariances_, counts, strict=True
             )
         ]
-        draws = np.concatenate(draws)
-        draws[:, self.constant_] = 0.0
-        normal = rng.standard_normal((n_normal, draws.shape[1]))
+        fitted = np.concatenate(draws)
+        fitted[:, self.constant_] = 0.0
+        normal = rng.standard_normal((n_normal, fitted.shape[1]))
         return rng.permutation(
-            np.concatenate([self.mean_ + self.scale_ * draws, normal])
+            np.concatenate([self.mean_ + self.scale_ * fitted, normal])
         )
 
 
