@@ -188,6 +188,9 @@ def record_step(plain, x):
 
 
 def _record(plain, x, restore):
+    # Imported here: it takes a while, and short fits never need it.
+    from torch.fx.experimental.proxy_tensor import make_fx
+
     module = plain.module
     parameters = trainable(module)
     buffers = dict(module.named_buffers())
@@ -207,7 +210,7 @@ def _record(plain, x, restore):
     leaves = {
         name: value.detach().requires_grad_() for name, value in parameters.items()
     }
-    graph = _traced(terms_and_gradients, leaves, buffers, x)
+    graph = make_fx(terms_and_gradients)(leaves, buffers, x).graph
     restore()
     recorder = Recorder([*leaves.values(), *buffers.values(), x])
     with torch.no_grad():
@@ -219,17 +222,6 @@ def _record(plain, x, restore):
     for total, term in zip(totals.values(), terms, strict=True):
         recorder.operations.append((total.add_, (term,), {}))
     return RecordedStep(module, x, recorder.operations, totals)
-
-
-def _traced(function, *args):
-    # Imported here: it takes a while, and short fits never need it.
-    from torch.fx.experimental.proxy_tensor import make_fx
-
-    try:
-        # Faster, but a module that holds tensors besides parameters and buffers fails.
-        return make_fx(function, tracing_mode="fake")(*args).graph
-    except Exception:
-        return make_fx(function)(*args).graph
 
 
 def _agrees(step, plain, x, restore):
