@@ -12,8 +12,10 @@ from sklearn.model_selection import train_test_split
 from sklearn_ae import AutoencoderTransformer, VAETransformer
 
 
-def _circle(rng):
-    angle = rng.uniform(0, 2 * np.pi, 300)
+def _arc(rng):
+    # Half a circle: where the one number of a whole circle jumps, rounding decides how
+    # well training ends.
+    angle = rng.uniform(0, np.pi, 300)
     plane = np.c_[np.cos(angle), np.sin(angle)] @ rng.normal(size=(2, 5))
     return plane + 0.05 * rng.normal(size=plane.shape)
 
@@ -29,7 +31,7 @@ def _one_hot(rng):
 
 CURVED = {
     "swiss roll": (lambda rng: make_swiss_roll(500, random_state=rng)[0], 2, 0.7),
-    "circle": (_circle, 1, 0.3),
+    "arc": (_arc, 1, 0.3),
     "tanh factors": (_tanh_factors, 2, 0.5),
 }
 HOSTILE = {
