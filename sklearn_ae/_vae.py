@@ -76,8 +76,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         "pca" starts training at probabilistic PCA; "random" has no linear path: the
         plain network.
     guard : bool or float, default=True
-        Whether to keep probabilistic PCA unless the trained network has a significantly
-        better bound on the held-out rows. A float in (0, 0.5] is the level of the
+        Whether to keep probabilistic PCA unless held-out rows are significantly more
+        likely under the trained network. A float in (0, 0.5] is the level of the
         one-sided test; True is 0.01, 2.3 standard errors. Has no effect with
         ``init="random"``.
     likelihood : {"gaussian", "bernoulli", "poisson", "negative_binomial", "laplace", \
