@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone
 
 from sklearn_ae._base import BaseAutoencoder
 from sklearn_ae._imputation import ReconstructionImputer
+from sklearn_ae._inference import thinned
 from sklearn_ae._links import ClippedLink
 from sklearn_ae._modules import Autoencoder
 from sklearn_ae._parts import PART_CONSTRAINTS, Parts
@@ -18,9 +19,6 @@ from sklearn_ae._start import pca_frame
 from sklearn_ae._utils import HasMethods, RandomStateLike, StrOptions, resolve
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.priors import CODE_DENSITIES
-
-# Codes that are kept for the density that `sample` draws from.
-MOST_KEPT_CODES = 10_000
 
 
 def _build(start, parts, loss, link):
@@ -285,7 +283,7 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         return float(1 - losses.mean() / before) if before > 0 else 0.0
 
     def _after_training(self, X):
-        rows = X[:: -(-len(X) // MOST_KEPT_CODES)]
+        rows = thinned(X)
         codes = np.empty((len(rows), self.n_components_), dtype=np.float32)
         self._codes = self._apply(self.net_.module_.encode, rows, codes, self._centred)
         self._density = None

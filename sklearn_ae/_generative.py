@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._base import BaseAutoencoder
 from sklearn_ae._guard import with_worst_twice
+from sklearn_ae._inference import thinned
 from sklearn_ae._start import largest_noise_variance
 from sklearn_ae._training import make_net, run
 from sklearn_ae._utils import RandomStateLike, resolve, seeded
@@ -24,8 +25,6 @@ SCORE_DRAWS = 100
 GUARD_DRAWS = 10
 # Numbers in the codes' largest layer that are evaluated at a time when scoring.
 SCORE_BUDGET = 2**22
-# Training rows from which the posterior's summaries and the prior are computed.
-MOST_ROWS = 10_000
 # A code column is in use if its posterior mean varies by more than this, and says more
 # than it leaves open if by more than that.
 ACTIVE, INFORMED = 0.01, 0.5
@@ -33,11 +32,6 @@ ACTIVE, INFORMED = 0.01, 0.5
 WIDENING = 1.1
 # Share of the epochs over which the divergence's weight rises in a second training.
 SECOND_WARM_UP = 0.5
-
-
-def _thinned(rows):
-    """Return every so many-th row, `MOST_ROWS` of them at most."""
-    return rows[:: -(-len(rows) // MOST_ROWS)]
 
 
 class GenerativeAutoencoder(BaseAutoencoder):
@@ -64,7 +58,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
             return -module.log_likelihood(x, noise, prior)
 
         return self._over_rows(
-            losses, _thinned(rows.data), self._scored_rows(GUARD_DRAWS)
+            losses, thinned(rows.data), self._scored_rows(GUARD_DRAWS)
         )
 
     def _is_gain(self, gains, other_gains=()):
@@ -103,7 +97,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         """
         if self.kl_warmup != "auto" or self.beta > 1:
             return
-        mean, _ = self._moments_over(_thinned(rows.data))
+        mean, _ = self._moments_over(thinned(rows.data))
         if (mean.var(axis=0) > INFORMED).sum() >= self._n_usable(rows):
             return
         first = self.net_
@@ -140,7 +134,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         self.prior_ = resolve(self.prior, PRIORS)
         if rows is None or not hasattr(self.prior_, "fit"):
             return
-        mean, deviation = self._moments_over(_thinned(rows.data))
+        mean, deviation = self._moments_over(thinned(rows.data))
         codes = mean + deviation * self._stream.standard_normal(mean.shape)
         density = clone(self.prior_)
         if density.random_state is None:
@@ -174,7 +168,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         return np.split(self._over_rows(self.net_.module_.moments, rows, 4096), 2, 1)
 
     def _after_training(self, X):
-        mean, deviation = self._moments(_thinned(X))
+        mean, deviation = self._moments(thinned(X))
         variance = np.square(deviation)
         kl = 0.5 * (np.square(mean) + variance - 1 - np.log(variance))
         self.kl_per_component_ = kl.mean(axis=0)
@@ -267,8 +261,7 @@ class GenerativeAutoencoder(BaseAutoencoder):
         else:
             generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
             with torch.inference_mode():
-                prior = module.prior.given(module.posterior)
-                codes = prior.sample(n_samples, generator).numpy()
+                codes = self._prior_module().sample(n_samples, generator).numpy()
         return codes * module.code_scale.cpu().numpy()
 
     def _draw_rows(self, codes, rng):

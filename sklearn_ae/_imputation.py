@@ -2,10 +2,13 @@
 
 from functools import partial
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
+from sklearn_ae._utils import RandomStateLike
 from sklearn_ae._validation import check_count
 
 # Codes that are drawn for each row, to be weighted.
@@ -43,7 +46,9 @@ def _with_values(model, X, function, n_draws=None, n_rows=None):
 class ReconstructionImputer:
     """Mixin of the deterministic autoencoder."""
 
-    def impute(self, X, *, max_iter=20, tol=1e-3):
+    def impute(
+        self: Any, X: ArrayLike, *, max_iter: int = 20, tol: float = 1e-3
+    ) -> np.ndarray:
         """Fill in missing values by reconstruction.
 
         Decoding and encoding take turns: missing values are replaced by their
@@ -76,25 +81,25 @@ class ReconstructionImputer:
             If X has another number of features or infinite values, or `max_iter` or
             `tol` is out of its range.
         """
-        X = self._checked_rows(X)
+        rows = self._checked_rows(X)
         _check_turns(max_iter, tol)
         completed = partial(self.net_.module_.completed, max_iter=max_iter, tol=tol)
-        return _with_values(self, X, lambda x: completed(x)[0])
+        return _with_values(self, rows, lambda x: completed(x)[0])
 
 
 class PosteriorImputer:
     """Mixin of the variational autoencoder."""
 
     def impute(
-        self,
-        X,
+        self: Any,
+        X: ArrayLike,
         *,
-        n_draws=None,
-        n_proposals=PROPOSALS,
-        max_iter=20,
-        tol=1e-3,
-        random_state=None,
-    ):
+        n_draws: int | None = None,
+        n_proposals: int = PROPOSALS,
+        max_iter: int = 20,
+        tol: float = 1e-3,
+        random_state: RandomStateLike = None,
+    ) -> np.ndarray:
         """Fill in missing values by their distribution given the observed ones.
 
         For each row `n_proposals` codes are drawn from its posterior and weighted by
@@ -148,7 +153,7 @@ class PosteriorImputer:
            imputation of incomplete data sets. International Conference on Machine
            Learning, 4413-4423.
         """
-        X = self._checked_rows(X)
+        rows = self._checked_rows(X)
         if n_draws is not None:
             check_count(n_draws, "n_draws", "impute")
         check_count(n_proposals, "n_proposals", "impute")
@@ -161,7 +166,7 @@ class PosteriorImputer:
             noise = self._score_noise(n_proposals)
             return _with_values(
                 self,
-                X,
+                rows,
                 lambda x: module.conditional_mean(x, noise, prior, **turns),
                 n_rows=n_rows,
             )
@@ -176,4 +181,4 @@ class PosteriorImputer:
                 x, noise, prior, n_draws, generator, **turns
             )
 
-        return _with_values(self, X, draws, n_draws, n_rows)
+        return _with_values(self, rows, draws, n_draws, n_rows)

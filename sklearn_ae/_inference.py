@@ -7,6 +7,13 @@ import torch
 # be efficient, small enough for caches.
 CHUNK_NUMBERS = 2**21
 FEWEST_ROWS, MOST_ROWS = 256, 4096
+# Training rows whose codes tell the density of codes.
+MOST_CODES = 10_000
+
+
+def thinned(rows):
+    """Return every so many-th row, `MOST_CODES` of them at most."""
+    return rows[:: -(-len(rows) // MOST_CODES)]
 
 
 def chunk_rows(width):

@@ -25,6 +25,7 @@ OWN = {
     "_autoencoder": {
         "_base",
         "_imputation",
+        "_inference",
         "_links",
         "_modules",
         "_parts",
@@ -45,6 +46,7 @@ OWN = {
     "_generative": {
         "_base",
         "_guard",
+        "_inference",
         "_start",
         "_training",
         "_utils",
@@ -58,7 +60,7 @@ OWN = {
     "_callbacks": set(),
     "_defaults": set(),
     "_guard": set(),
-    "_imputation": {"_validation"},
+    "_imputation": {"_utils", "_validation"},
     "_inference": set(),
     "_continuous": {"_likelihood", "_links", "_utils"},
     "_discrete": {"_continuous", "_likelihood", "_links", "_utils"},

@@ -31,6 +31,7 @@ CALLED = [
     "denoise",
     "fit",
     "from_estimator",
+    "impute",
     "inverse_transform",
     "partial_fit",
     "plot",
