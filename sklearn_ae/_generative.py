@@ -157,10 +157,11 @@ class GenerativeAutoencoder(BaseAutoencoder):
             self.prior_ = density
 
     def _over_rows(self, function, rows, n_rows):
-        """Apply a function to centred rows that are on the device already."""
+        """Apply a function to centred rows, wherever they are kept."""
         self.net_._set_training(False)
+        device = self.net_.device
         with torch.inference_mode():
-            parts = [function(part).cpu().numpy() for part in rows.split(n_rows)]
+            parts = [function(x.to(device)).cpu().numpy() for x in rows.split(n_rows)]
         return np.concatenate(parts).astype(np.float64)
 
     def _moments_over(self, rows):

@@ -1,99 +1,25 @@
-"""The skorch net inside an estimator: data, batches and the epoch loop."""
+"""The skorch net inside an estimator: its steps and the epoch loop."""
 
 import copy
 import inspect
 import math
 from contextlib import contextmanager
-from itertools import pairwise
 
 import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
 from torch import nn
-from torch.utils.data import Dataset
 
+from sklearn_ae._batches import Batches
 from sklearn_ae._optim import FlatAdamW
 from sklearn_ae._recording import scaled_loss
 from sklearn_ae._step import Steps
 
 # Rows that are evaluated at a time in validation.
 VALIDATION_BATCH = 4096
-# Values of the shuffled batches that are gathered at a time.
-GATHERED_VALUES = 2**19
 # Share of the steps over which the learning rate rises to its peak.
 WARM_UP = 0.15
-
-
-class Rows(Dataset):
-    """Rows on the device, and the held-out rows that go with them.
-
-    Parameters
-    ----------
-    data : Tensor of shape (n_rows, n_features)
-        The rows.
-    valid : Rows or None
-        Held-out rows.
-    """
-
-    def __init__(self, data, valid=None):
-        self.data = data
-        self.valid = valid
-
-    @property
-    def is_incomplete(self):
-        """Whether some rows miss values."""
-        parts = [self.data] if self.valid is None else [self.data, self.valid.data]
-        return any(bool(part.isnan().any()) for part in parts)
-
-    def __len__(self):
-        return len(self.data)
-
-    def __getitem__(self, index):
-        return self.data[index], 0
-
-
-class Batches:
-    """Iterates over batches that are slices of one tensor.
-
-    A single row that would be left over joins the batch before it: batch normalisation
-    cannot work on one row, and no row is left out.
-
-    Parameters
-    ----------
-    dataset : Rows
-        Where the rows are.
-    batch_size : int
-        Rows of a batch.
-    shuffle : bool, default=False
-        Whether to draw a new order in each epoch, from torch's own generator.
-    """
-
-    def __init__(self, dataset, batch_size, shuffle=False):
-        self.data = dataset.data
-        self.shuffle = shuffle
-        starts = list(range(0, len(self.data), batch_size))
-        if len(starts) > 1 and len(self.data) - starts[-1] == 1:
-            starts.pop()
-        self.edges = [*starts, len(self.data)]
-
-    def __len__(self):
-        return len(self.edges) - 1
-
-    def __iter__(self):
-        if not self.shuffle:
-            for start, stop in pairwise(self.edges):
-                yield self.data[start:stop], None
-            return
-        order = torch.randperm(len(self.data)).to(self.data.device)
-        # Some batches at a time: one gather costs as much as many slices.
-        row_values = math.prod(self.data.shape[1:])
-        n_together = max(1, GATHERED_VALUES // (self.edges[1] * row_values))
-        for first in range(0, len(self), n_together):
-            edges = self.edges[first : first + n_together + 1]
-            gathered = self.data.index_select(0, order[edges[0] : edges[-1]])
-            for start, stop in pairwise(edges):
-                yield gathered[start - edges[0] : stop - edges[0]], None
 
 
 class SumOfTerms(nn.Module):

@@ -9,8 +9,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae import _defaults
+from sklearn_ae._batches import Rows
 from sklearn_ae._callbacks import KeepBest
-from sklearn_ae._net import WARM_UP, Net, Rows
+from sklearn_ae._net import WARM_UP, Net
 from sklearn_ae._optim import FlatAdamW
 from sklearn_ae._utils import Interval, StrOptions, seeded
 
@@ -106,13 +107,14 @@ def check_validation(estimator):
         )
 
 
-def _on_device(rows, net):
-    return torch.from_numpy(np.ascontiguousarray(rows)).to(net.device)
+def _kept(rows, net, valid=None):
+    rows = torch.from_numpy(np.ascontiguousarray(rows))
+    return Rows.for_device(rows, torch.device(net.device), valid)
 
 
 def all_rows(rows, net):
-    """Return all rows to train on, on the net's device."""
-    return Rows(_on_device(rows, net))
+    """Return all rows to train on."""
+    return _kept(rows, net)
 
 
 def hold_out(rows, net, fraction, rng):
@@ -121,8 +123,8 @@ def hold_out(rows, net, fraction, rng):
     if n_valid == 0:
         return all_rows(rows, net)
     order = rng.permutation(len(rows))
-    valid = Rows(_on_device(rows[order[:n_valid]], net))
-    return Rows(_on_device(rows[order[n_valid:]], net), valid)
+    valid = _kept(rows[order[:n_valid]], net)
+    return _kept(rows[order[n_valid:]], net, valid)
 
 
 def run(estimator, rows, seed, *, max_epochs, scheduled):

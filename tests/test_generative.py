@@ -7,8 +7,8 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as SklearnMixture
 
+from sklearn_ae._batches import Rows
 from sklearn_ae._generative import GenerativeAutoencoder
-from sklearn_ae._net import Rows
 from sklearn_ae.likelihoods import Gaussian, Mixed
 from sklearn_ae.networks import MLP
 from sklearn_ae.priors import GaussianMixture, StandardNormal

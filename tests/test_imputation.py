@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ae._net import Rows
+from sklearn_ae._batches import Rows
 from sklearn_ae.likelihoods import Categorical, Mixed, Poisson
 from sklearn_ae.networks import MLP, Conv, Custom
 

@@ -1,4 +1,4 @@
-"""Batches, the epoch loop and the schedule."""
+"""The epoch loop, its steps and the schedule."""
 
 import math
 import pickle
@@ -9,7 +9,8 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 from torch import nn
 
-from sklearn_ae._net import Batches, Net, Rows, warm_up_and_cosine
+from sklearn_ae._batches import Rows
+from sklearn_ae._net import Net, warm_up_and_cosine
 
 
 class Tiny(nn.Module):
@@ -43,30 +44,6 @@ def make_net(**params):
 
 def weights(net):
     return torch.cat([p.detach().flatten() for p in net.module_.parameters()])
-
-
-@pytest.mark.parametrize("batch_size", [1, 2, 7, 8, 19, 20, 21, 1000])
-@pytest.mark.parametrize("n_rows", [1, 2, 3, 8, 9, 20, 57])
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_batches_hold_every_row_once(n_rows, batch_size, shuffle):
-    data = torch.arange(n_rows)[:, None]
-    batches = Batches(Rows(data), batch_size, shuffle=shuffle)
-    for _ in range(2):
-        parts = [x for x, _ in batches]
-        assert len(parts) == len(batches)
-        assert torch.equal(torch.cat(parts).sort(dim=0).values, data)
-        sizes = [len(part) for part in parts]
-        assert max(sizes) <= batch_size + 1
-        if batch_size > 1:
-            assert min(sizes) > 1 or n_rows == 1
-
-
-def test_shuffled_anew_each_epoch():
-    batches = Batches(Rows(torch.arange(100)[:, None]), 10, shuffle=True)
-    first, second = (torch.cat([x for x, _ in batches]) for _ in range(2))
-    assert not torch.equal(first, second)
-    in_order = Batches(batches, 10)
-    assert torch.equal(torch.cat([x for x, _ in in_order]), torch.arange(100)[:, None])
 
 
 def test_schedule():

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import VAETransformer
-from sklearn_ae._net import Rows
+from sklearn_ae._batches import Rows
 from sklearn_ae.likelihoods import Gaussian
 
 # One epoch of steps too small to change a float32.

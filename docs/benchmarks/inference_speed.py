@@ -9,13 +9,15 @@ before the call and the output.
 """
 
 import argparse
+import ctypes
+import gc
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import sklearn
@@ -121,9 +123,12 @@ def print_times(name, repeats):
         )
 
 
-def peak():
-    """Return the most memory that this process has had, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def memory(kind):
+    """Return this process's memory now (VmRSS) or at its peak (VmHWM), in MiB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(kind):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("memory can be measured on Linux only")
 
 
 def measure_memory(name, estimator, verb):
@@ -137,9 +142,13 @@ def measure_memory(name, estimator, verb):
     # The first call has costs of its own.
     calls(model, X[:5000], codes[:5000], 100)[verb]()
     call = calls(model, X, codes, N_SCORED)[verb]
-    before = peak()
+    gc.collect()
+    # Give freed memory back, else the call is served from it; then forget the peak.
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
     out = call()
-    print(f"{peak() - before - out.nbytes / 2**20:.0f}")
+    print(f"{memory('VmHWM') - before - out.nbytes / 2**20:.0f}")
 
 
 def print_memory():

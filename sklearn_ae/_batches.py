@@ -1,0 +1,114 @@
+"""Rows to train on, where they are kept, and the batches that are made of them."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch.utils.data import Dataset
+
+# Values of the shuffled batches that are gathered at a time.
+GATHERED_VALUES = 2**19
+# Share of a GPU's free memory that the rows may take; the rest is for the steps.
+RESIDENT_SHARE = 0.5
+
+
+class Rows(Dataset):
+    """Rows, and the held-out rows that go with them.
+
+    Parameters
+    ----------
+    data : Tensor of shape (n_rows, n_features)
+        The rows, on the device or on the host.
+    valid : Rows or None
+        Held-out rows.
+    device : torch.device or None, default=None
+        Where batches have to be; None is where the rows are.
+    """
+
+    def __init__(self, data, valid=None, device=None):
+        self.data = data
+        self.valid = valid
+        self.device = data.device if device is None else device
+
+    @classmethod
+    def for_device(cls, data, device, valid=None):
+        """Keep rows on the device if they fit there, else on the host."""
+        if fits(data, device):
+            return cls(data.to(device), valid)
+        return cls(data, valid, device)
+
+    @property
+    def is_incomplete(self):
+        """Whether some rows miss values."""
+        parts = [self.data] if self.valid is None else [self.data, self.valid.data]
+        return any(bool(part.isnan().any()) for part in parts)
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        return self.data[index], 0
+
+
+def fits(data, device):
+    """Whether a tensor leaves enough memory of a device for training."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return data.numel() * data.element_size() <= RESIDENT_SHARE * free
+
+
+class Batches:
+    """Iterates over batches that are slices of one tensor.
+
+    A single row that would be left over joins the batch before it: batch normalisation
+    cannot work on one row, and no row is left out. Rows that are kept on the host
+    travel to the device some batches at a time, while it works on those before.
+
+    Parameters
+    ----------
+    dataset : Rows
+        Where the rows are.
+    batch_size : int
+        Rows of a batch.
+    shuffle : bool, default=False
+        Whether to draw a new order in each epoch, from torch's own generator.
+    """
+
+    def __init__(self, dataset, batch_size, shuffle=False):
+        self.data = dataset.data
+        self.device = dataset.device
+        self.shuffle = shuffle
+        starts = list(range(0, len(self.data), batch_size))
+        if len(starts) > 1 and len(self.data) - starts[-1] == 1:
+            starts.pop()
+        self.edges = [*starts, len(self.data)]
+
+    def __len__(self):
+        return len(self.edges) - 1
+
+    def __iter__(self):
+        is_resident = self.data.device == self.device
+        if is_resident and not self.shuffle:
+            for start, stop in pairwise(self.edges):
+                yield self.data[start:stop], None
+            return
+        order = None
+        if self.shuffle:
+            order = torch.randperm(len(self.data)).to(self.data.device)
+        # Some batches at a time: one gather costs as much as many slices.
+        row_values = math.prod(self.data.shape[1:])
+        n_together = max(1, GATHERED_VALUES // (self.edges[1] * row_values))
+        for first in range(0, len(self), n_together):
+            edges = self.edges[first : first + n_together + 1]
+            gathered = self._gathered(edges[0], edges[-1], order)
+            if not is_resident:
+                # From pinned memory the copy does not wait for the device.
+                gathered = gathered.pin_memory().to(self.device, non_blocking=True)
+            for start, stop in pairwise(edges):
+                yield gathered[start - edges[0] : stop - edges[0]], None
+
+    def _gathered(self, start, stop, order):
+        if order is None:
+            return self.data[start:stop]
+        return self.data.index_select(0, order[start:stop])
