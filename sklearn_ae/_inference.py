@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-# Numbers in the widest layer, and rows, of a chunk: large enough for the arithmetic to
-# be efficient, small enough for caches.
-CHUNK_NUMBERS = 2**21
+# Numbers, and rows, of a chunk: large enough for the arithmetic to be efficient, small
+# enough for caches.
+CHUNK_NUMBERS = 2**19
 FEWEST_ROWS, MOST_ROWS = 256, 4096
 # Training rows whose codes tell the density of codes.
 MOST_CODES = 10_000
@@ -18,7 +18,7 @@ def thinned(rows):
 
 def chunk_rows(width):
     """Return how many rows of a width to take at a time."""
-    return min(max(CHUNK_NUMBERS // max(width, 512), FEWEST_ROWS), MOST_ROWS)
+    return min(max(CHUNK_NUMBERS // width, FEWEST_ROWS), MOST_ROWS)
 
 
 def apply_in_chunks(net, function, X, out, prepare, n_rows):
