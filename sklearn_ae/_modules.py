@@ -40,12 +40,16 @@ class TwoPaths(nn.Module):
     incomplete : bool
         Whether the rows that `forward` gets may miss values; a recorded step cannot
         look.
+    precision : {"float32", "bfloat16"}
+        What the networks compute in while training. All else is float32, so that the
+        linear path and the losses lose no digits.
     natural_scale : float
         What loss terms are multiplied by to be in their own units.
     """
 
     networks_on = True
     incomplete = False
+    precision = "float32"
     natural_scale = 1.0
 
     def __init__(
@@ -128,7 +132,13 @@ class TwoPaths(nn.Module):
         if self.takes_flags:
             flags = torch.zeros_like(x) if missing is None else missing.to(x.dtype)
             x = torch.cat([x, flags], dim=1)
-        return self.encoder(x)
+        return self._run(self.encoder, x)
+
+    def _run(self, network, x):
+        if self.precision == "float32" or not self.training:
+            return network(x)
+        with torch.autocast(x.device.type, getattr(torch, self.precision)):
+            return network(x).float()
 
     def _encoding(self, missing):
         """Return the function from rows to inner codes."""
@@ -189,7 +199,7 @@ class TwoPaths(nn.Module):
         parameter = self.cost.link.link(linear)
         if self.networks_on:
             parameter = torch.addcmul(
-                parameter, self.output_branch_scale, self.decoder(code)
+                parameter, self.output_branch_scale, self._run(self.decoder, code)
             )
         return parameter
 

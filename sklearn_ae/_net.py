@@ -50,11 +50,28 @@ class Net(NeuralNet):
         Decay of weight matrices; biases and scales are left alone.
     max_grad_norm : float
         Largest norm of all gradients together.
+    precision : {"float32", "bfloat16"}, default="float32"
+        What the networks compute in while training, by autocast. The linear path, the
+        losses, validation and all that a fitted estimator computes are float32.
+    steps : {"auto", "plain", "recorded"}, default="auto"
+        How gradients are computed. "plain": by autograd. "recorded": the operations of
+        the first step are recorded and repeated, on a GPU as one graph; autograd takes
+        the steps of modules that cannot be recorded. "auto" records on the CPU where
+        there are enough steps to repay the recording, and leaves a GPU to autograd.
     **kwargs
         As for `skorch.NeuralNet`.
     """
 
-    def __init__(self, module, *, weight_decay=0.0, max_grad_norm=1.0, **kwargs):
+    def __init__(
+        self,
+        module,
+        *,
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        precision="float32",
+        steps="auto",
+        **kwargs,
+    ):
         settings = {
             "criterion": SumOfTerms,
             "optimizer": FlatAdamW,
@@ -68,6 +85,8 @@ class Net(NeuralNet):
         super().__init__(module, **{**settings, **kwargs})
         self.weight_decay = weight_decay
         self.max_grad_norm = max_grad_norm
+        self.precision = precision
+        self.steps = steps
 
     def get_default_callbacks(self):
         """Time each epoch; print a line for it when asked to."""
@@ -148,9 +167,14 @@ class Net(NeuralNet):
             self._set_rates(1.0)
         self.interrupted_ = False
         self.module_.incomplete = rows.is_incomplete
+        self.module_.precision = self.precision
         self.max_epochs = epochs
         self.steps_ = Steps(
-            self.module_, self.criterion_, self._zero_grad, epochs * n_batches
+            self.module_,
+            self.criterion_,
+            self._zero_grad,
+            epochs * n_batches,
+            kind=self.steps,
         )
         try:
             self.partial_fit(rows)

@@ -68,6 +68,7 @@ class RecordedStep:
     def __init__(self, module, x, operations, totals):
         self.x = x
         self.operations = operations
+        self.graph = None
         self.totals = totals
         self.state = python_state(module)
         self.tensors = [
@@ -85,8 +86,21 @@ class RecordedStep:
     def __call__(self, x):
         with torch.no_grad():
             self.x.copy_(x)
-            for function, args, kwargs in self.operations:
-                function(*args, **kwargs)
+            if self.graph is None:
+                self._compute()
+            else:
+                self.graph.replay()
+
+    def _compute(self):
+        for function, args, kwargs in self.operations:
+            function(*args, **kwargs)
+
+    def capture(self):
+        """Make one CUDA graph of the operations, which a GPU runs without the host."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.no_grad(), torch.cuda.graph(graph):
+            self._compute()
+        self.graph = graph
 
     def take_totals(self):
         totals = {name: total.sum() for name, total in self.totals.items()}
@@ -137,10 +151,23 @@ def _generators():
     return random.getstate(), keys.tobytes(), position
 
 
+def _random_state(device):
+    """Return the state of torch's generators that a step on a device may draw from."""
+    on_gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return torch.get_rng_state(), on_gpu
+
+
+def _set_random_state(state, device):
+    on_host, on_gpu = state
+    torch.set_rng_state(on_host)
+    if on_gpu is not None:
+        torch.cuda.set_rng_state(on_gpu, device)
+
+
 def record_step(plain, x):
     """Record the step of a batch, or return None where that is not possible.
 
-    Neither weights nor buffers nor the state of torch's random generator are changed.
+    Neither weights nor buffers nor the states of torch's random generators are changed.
     Parameters without gradients get them; a recorded step writes into these tensors.
 
     Parameters
@@ -159,11 +186,11 @@ def record_step(plain, x):
         return None
     tensors = [*module.parameters(), *module.buffers()]
     before = [tensor.detach().clone() for tensor in tensors]
-    random_state = torch.get_rng_state()
+    random_state = _random_state(x.device)
     state, generators = python_state(module), _generators()
 
     def restore():
-        torch.set_rng_state(random_state)
+        _set_random_state(random_state, x.device)
         with torch.no_grad():
             for tensor, value in zip(tensors, before, strict=True):
                 tensor.copy_(value)
@@ -175,6 +202,8 @@ def record_step(plain, x):
             parameter.grad = torch.zeros_like(parameter)
     try:
         step = _record(plain, x.clone(), restore)
+        if x.is_cuda:
+            step.capture()
         restore()
         agrees = _agrees(step, plain, x, restore)
     except Exception:

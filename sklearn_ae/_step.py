@@ -25,10 +25,13 @@ class Steps:
         Sets all gradients to zero, in place.
     n_steps : int
         How many steps there will be.
+    kind : {"auto", "plain", "recorded"}, default="auto"
+        Whether to record: where it pays, never, or wherever it is possible.
     """
 
-    def __init__(self, module, criterion, zero_grad, n_steps):
+    def __init__(self, module, criterion, zero_grad, n_steps, kind="auto"):
         self.module = module
+        self.kind = kind
         self.plain = PlainStep(module, criterion, zero_grad)
         self.recorded = None
         self.recordings_left = MOST_RECORDINGS
@@ -63,11 +66,10 @@ class Steps:
         step(x)
 
     def _pays(self, x):
-        return (
-            self.recordings_left > 0
-            and self.steps_left >= FEWEST_STEPS
-            and x.device.type == "cpu"
-        )
+        if self.recordings_left == 0 or self.kind == "plain":
+            return False
+        is_long = self.steps_left >= FEWEST_STEPS and x.device.type == "cpu"
+        return is_long or self.kind == "recorded"
 
     def _collect(self, step):
         for name, total in step.take_totals().items():

@@ -53,6 +53,12 @@ OWN_NET_PARAMS = {
     "verbose": "verbose",
 }
 
+# What our own parameters among `net_params` take.
+NET_CHOICES = {
+    "precision": ("float32", "bfloat16"),
+    "steps": ("auto", "plain", "recorded"),
+}
+
 
 def _copied(callback):
     """Copy a callback or a (name, callback) pair: skorch changes them in place."""
@@ -80,6 +86,12 @@ def make_net(estimator, factory, device):
             raise ValueError(
                 f"The 'net_params' parameter of {type(estimator).__name__} cannot set "
                 f"{name!r}; use {owner} instead."
+            )
+    for name, choices in NET_CHOICES.items():
+        if given.get(name, choices[0]) not in choices:
+            raise ValueError(
+                f"The 'net_params' parameter of {type(estimator).__name__} must have "
+                f"one of {choices} for {name!r}. Got {given[name]!r} instead."
             )
     optimizer = estimator.optimizer
     settings = {

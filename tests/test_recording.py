@@ -1,6 +1,7 @@
 """Recorded steps against autograd: the same training to float32 rounding."""
 
 import random
+from functools import partial
 
 import numpy as np
 import pytest
@@ -47,6 +48,24 @@ def as_image(n_in, n_out):
 def halved(x, generator):
     """Halve about half of the values, with torch's own draws."""
     return torch.where(torch.rand(x.shape, generator=generator) < 0.5, 0.5 * x, x)
+
+
+class Squared(nn.Module):
+    """The squared error of a layer's reconstruction."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return {"reconstruction": (x - self.layer(x)).square().sum(1)}
+
+
+def mean_of_sum(terms):
+    return sum(terms.values()).mean()
+
+
+ROWS = torch.linspace(-1, 1, 12).reshape(4, 3)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +139,66 @@ def test_a_recorded_run_is_the_plain_run(estimator, X, monkeypatch):
     for one, other in zip(history, plain_history, strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-3)
         assert one["valid_loss"] == pytest.approx(other["valid_loss"], rel=1e-3)
+
+
+def test_a_graph_takes_the_operations_place(monkeypatch):
+    """As on a GPU: captured once, then replayed instead of called one by one."""
+    module = nn.Linear(3, 3)
+    zero_grad = partial(module.zero_grad, set_to_none=False)
+    step = record_step(PlainStep(Squared(module), mean_of_sum, zero_grad), ROWS)
+    calls = []
+
+    class Graph:
+        def __enter__(self):
+            calls.append("capture")
+
+        def __exit__(self, *error):
+            calls.append("captured")
+
+        def replay(self):
+            calls.append("replay")
+            step._compute()
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: graph)
+    step.capture()
+    step(ROWS + 1)
+    assert calls == ["capture", "captured", "replay"]
+    ours = module.weight.grad.clone()
+    zero_grad()
+    mean_of_sum(Squared(module)(ROWS + 1)).div(3).backward()
+    torch.testing.assert_close(ours, module.weight.grad)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        AE(),
+        AE(corruption="masking", penalty="contractive"),
+        AE(network=Conv(image_shape=(1, 4, 4)), corruption="gaussian"),
+        VAE(),
+        VAE(likelihood="bernoulli", n_importance_samples=3),
+    ],
+)
+def test_a_run_by_a_graph_is_the_plain_run(estimator, X, monkeypatch):
+    recorded = []
+
+    def spy(plain, x):
+        recorded.append(record_step(plain, x))
+        return recorded[-1]
+
+    monkeypatch.setattr(_step, "record_step", spy)
+    estimator.set_params(
+        device="cuda", max_epochs=3, batch_size=8, random_state=0, guard=False
+    )
+    codes = [
+        estimator.set_params(net_params={"steps": steps}).fit(X).transform(X)
+        for steps in ("plain", "recorded")
+    ]
+    assert [step.graph is not None for step in recorded] == [True]
+    np.testing.assert_allclose(codes[1], codes[0], rtol=1e-2, atol=1e-2)
 
 
 @pytest.mark.parametrize(

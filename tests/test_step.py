@@ -26,13 +26,13 @@ def criterion(terms):
     return sum(terms.values()).mean()
 
 
-def make_steps(n_steps=10_000):
+def make_steps(n_steps=10_000, kind="auto"):
     module = Terms()
 
     def zero_grad():
         module.zero_grad(set_to_none=False)
 
-    return module, Steps(module, criterion, zero_grad, n_steps)
+    return module, Steps(module, criterion, zero_grad, n_steps, kind)
 
 
 def batch(seed=0, n_rows=5):
@@ -64,6 +64,14 @@ def test_short_runs_are_not():
     module, steps = make_steps(n_steps=_step.FEWEST_STEPS - 1)
     steps(batch())
     assert steps.recorded is None
+    assert_gradients(module, batch())
+
+
+@pytest.mark.parametrize(("kind", "n_steps"), [("recorded", 1), ("plain", 10_000)])
+def test_recording_can_be_asked_for_and_forbidden(kind, n_steps):
+    module, steps = make_steps(n_steps, kind)
+    steps(batch())
+    assert (steps.recorded is not None) == (kind == "recorded")
     assert_gradients(module, batch())
 
 

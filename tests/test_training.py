@@ -191,6 +191,45 @@ def test_batch_events_change_nothing(make, curved):
                 assert one[name] == pytest.approx(other[name], rel=1e-4)
 
 
+class KeepDtypes(Callback):
+    """See what a layer of the encoder computes in."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.found = {True: set(), False: set()}
+        layer = next(
+            m for m in net.module_.encoder.modules() if isinstance(m, nn.Linear)
+        )
+
+        def keep(layer, args, output):
+            self.found[layer.training].add(output.dtype)
+
+        layer.register_forward_hook(keep)
+
+
+@pytest.mark.parametrize("steps", ["plain", "recorded"])
+def test_bfloat16_is_for_the_networks_and_training_alone(make, curved, steps):
+    params = {"max_epochs": 5, "guard": False, "init": "pca"}
+    model = make(
+        net_params={"precision": "bfloat16", "steps": steps},
+        callbacks=[("keep", KeepDtypes())] if steps == "plain" else None,
+        **params,
+    ).fit(curved)
+    if steps == "plain":
+        found = dict(model.net_.callbacks_)["keep"].found
+        assert found == {True: {torch.bfloat16}, False: {torch.float32}}
+    weights = model.net_.module_.state_dict().values()
+    assert {value.dtype for value in weights} == {torch.float32}
+    exact = make(**params).fit(curved)
+    for one, other in zip(model.history_, exact.history_, strict=True):
+        assert one["valid_loss"] == pytest.approx(other["valid_loss"], rel=0.1)
+
+
+@pytest.mark.parametrize(("name", "value"), [("precision", "float16"), ("steps", True)])
+def test_net_params_of_ours_are_checked(make, curved, name, value):
+    with pytest.raises(ValueError, match=f"one of .* for '{name}'. Got {value!r}"):
+        make(net_params={name: value}).fit(curved)
+
+
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.AdamW])
 def test_other_optimizers(make, curved, optimizer):
     model = make(optimizer=optimizer, init="random", max_epochs=10)
