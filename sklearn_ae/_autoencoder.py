@@ -20,6 +20,9 @@ from sklearn_ae._utils import HasMethods, RandomStateLike, StrOptions, resolve
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.priors import CODE_DENSITIES
 
+# Training rows whose codes are kept for the density that `sample` draws from.
+MOST_SAMPLED_CODES = 20_000
+
 
 def _build(start, parts, loss, link):
     n_components, n_features = len(start.variances), len(start.mean)
@@ -283,7 +286,7 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         return float(1 - losses.mean() / before) if before > 0 else 0.0
 
     def _after_training(self, X):
-        rows = thinned(X)
+        rows = thinned(X, MOST_SAMPLED_CODES)
         codes = np.empty((len(rows), self.n_components_), dtype=np.float32)
         self._codes = self._apply(self.net_.module_.encode, rows, codes, self._centred)
         self._density = None

@@ -11,9 +11,9 @@ FEWEST_ROWS, MOST_ROWS = 256, 4096
 MOST_CODES = 10_000
 
 
-def thinned(rows):
-    """Return every so many-th row, `MOST_CODES` of them at most."""
-    return rows[:: -(-len(rows) // MOST_CODES)]
+def thinned(rows, most=MOST_CODES):
+    """Return every so many-th row, `most` of them at most."""
+    return rows[:: -(-len(rows) // most)]
 
 
 def chunk_rows(width):

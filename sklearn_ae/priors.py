@@ -14,6 +14,7 @@ where the standard normal distribution has that weight, and then has ``as_module
 
 import math
 import warnings
+from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
@@ -29,6 +30,9 @@ from torch import nn
 
 from sklearn_ae._utils import Interval, RandomStateLike, check_parameters
 
+# Every number of components up to this one is tried, larger ones in growing steps.
+TRIED_IN_TURN = 10
+GROWTH = 1.4
 # Rows of which a prior's density is computed at a time.
 PART = 1024
 
@@ -121,6 +125,13 @@ class _FittedMixture(nn.Module):
         )
 
 
+def _mixture_sizes(largest):
+    size = 1
+    while size <= largest:
+        yield size
+        size = size + 1 if size < TRIED_IN_TURN else round(GROWTH * size)
+
+
 class GaussianMixture(BaseEstimator):
     """Mixture of Gaussians fitted to training codes.
 
@@ -133,7 +144,9 @@ class GaussianMixture(BaseEstimator):
     Parameters
     ----------
     max_components : int, default=10
-        The largest number of mixture components tried.
+        The largest number of mixture components tried: each up to 10, then each 1.4
+        times the last until the BIC rises. ``latent_density="gaussian_mixture"``
+        stands for one of up to 40.
     random_state : int, RandomState or None, default=None
         For the mixture's starting points; the autoencoders seed None from their own
         `random_state`.
@@ -210,24 +223,29 @@ class GaussianMixture(BaseEstimator):
         self.scale_ = np.where(scale > 0, scale, 1.0)
         self.constant_ = scale == 0
         standardised = (codes - self.mean_) / self.scale_
-        # A component needs more rows than a covariance has columns.
-        largest = len(codes) // (2 * (codes.shape[1] + 1))
-        sizes = range(1, max(1, min(self.max_components, largest)) + 1)
-        random_state = check_random_state(self.random_state)
-        mixtures = [
-            _SklearnMixture(size, reg_covar=1e-6, random_state=random_state)
-            for size in sizes
-        ]
         if len(codes) == 1:
             standardised = np.repeat(standardised, 2, axis=0)
         # Codes are NumPy's, whatever X was.
         with warnings.catch_warnings(), config_context(array_api_dispatch=False):
             # A mixture that has not quite converged still competes by its BIC.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            for mixture in mixtures:
-                mixture.fit(standardised)
-        self.mixture_ = min(mixtures, key=lambda mixture: mixture.bic(standardised))
+            self.mixture_ = self._best_mixture(standardised)
         return self
+
+    def _best_mixture(self, codes):
+        # A component needs more rows than a covariance has columns.
+        largest = min(self.max_components, len(codes) // (2 * (codes.shape[1] + 1)))
+        random_state = check_random_state(self.random_state)
+        best, least = None, np.inf
+        for size in _mixture_sizes(max(1, largest)):
+            mixture = _SklearnMixture(size, reg_covar=1e-6, random_state=random_state)
+            bic = mixture.fit(codes).bic(codes)
+            if bic < least:
+                best, least = mixture, bic
+            elif size > TRIED_IN_TURN:
+                # The larger, the dearer: enough of them.
+                break
+        return best
 
     def sample(
         self,
@@ -356,4 +374,6 @@ PRIORS = {
     "gaussian_mixture": GaussianMixture,
     "vamp": VampPrior,
 }
-CODE_DENSITIES = {"gaussian_mixture": GaussianMixture}
+# Nothing draws an autoencoder's codes towards one normal distribution: they take more
+# components, and `fit` does not pay for them.
+CODE_DENSITIES = {"gaussian_mixture": partial(GaussianMixture, max_components=40)}

@@ -180,6 +180,19 @@ def test_max_components_is_an_upper_bound(two_clusters):
     assert density.mixture_.n_components == 1
 
 
+def test_an_autoencoder_s_codes_have_as_many_components_as_clusters(make_ae, rng):
+    """Beyond ten, not each number is tried, nor any more once the BIC rises."""
+    centres = 10 * np.stack(np.meshgrid(*[np.arange(4.0)] * 2), -1).reshape(-1, 2)
+    X = np.repeat(centres, 60, axis=0) + rng.normal(size=(960, 2))
+    for density, fewest, most in (
+        ("gaussian_mixture", 11, 28),
+        (GaussianMixture(), 10, 10),
+    ):
+        ae = make_ae(n_components=2, max_epochs=1, latent_density=density).fit(X)
+        ae.sample(5)
+        assert fewest <= ae._density.mixture_.n_components <= most
+
+
 @pytest.mark.parametrize("max_components", [0, 1.5, "many"])
 def test_bad_max_components(max_components):
     with pytest.raises(ValueError, match="'max_components' parameter of GaussianM"):
