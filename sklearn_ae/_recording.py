@@ -1,18 +1,20 @@
 """The gradients of one training step: by autograd, or recorded once and replayed.
 
-On small networks most of a step is autograd's bookkeeping. `record_step` traces the
-loss and its gradients for one batch; the recorded step then repeats only the operations
-that compute something. It is derived from autograd itself, so it serves any module that
-can be traced.
+On small networks most of a step is autograd's bookkeeping. `record_step` notes the
+operations that give the loss and its gradients for one batch; the recorded step then
+repeats only those that compute something. It is derived from autograd itself, so it
+serves any module that does its work in torch.
 """
 
 import random
 
 import numpy as np
 import torch
-from torch.func import functional_call
 
-from sklearn_ae._replay import Recorder
+from sklearn_ae._replay import Recorder, Tape
+
+# What weights are multiplied by when a recorded step is compared with autograd.
+OTHER_WEIGHTS = 1.1
 
 
 def scaled_loss(loss, x):
@@ -207,7 +209,7 @@ def record_step(plain, x):
         restore()
         agrees = _agrees(step, plain, x, restore)
     except Exception:
-        # Whatever a module does that cannot be traced, autograd can do it.
+        # Whatever a module does that cannot be repeated, autograd can do it.
         return None
     finally:
         restore()
@@ -217,47 +219,43 @@ def record_step(plain, x):
 
 
 def _record(plain, x, restore):
-    # Imported here: it takes a while, and short fits never need it.
-    from torch.fx.experimental.proxy_tensor import make_fx
-
     module = plain.module
-    parameters = trainable(module)
-    buffers = dict(module.named_buffers())
-    names = []
-
-    def terms_and_gradients(parameters, buffers, x):
-        terms = functional_call(module, {**parameters, **buffers}, (x,))
-        names[:] = terms
+    parameters = list(trainable(module).values())
+    with Tape() as tape:
+        terms = module(x)
         gradients = torch.autograd.grad(
             scaled_loss(plain.criterion(terms), x),
-            list(parameters.values()),
+            parameters,
             allow_unused=True,
             materialize_grads=True,
         )
-        return [term.detach() for term in terms.values()], gradients
-
-    leaves = {
-        name: value.detach().requires_grad_() for name, value in parameters.items()
-    }
-    graph = make_fx(terms_and_gradients)(leaves, buffers, x).graph
     restore()
-    recorder = Recorder([*leaves.values(), *buffers.values(), x])
+    recorder = Recorder(tape.calls, [*parameters, *module.buffers(), x])
     with torch.no_grad():
-        terms = recorder.run(graph, [value.grad for value in parameters.values()])
+        results = recorder.run(
+            list(terms.values()), gradients, [value.grad for value in parameters]
+        )
         totals = {
             name: torch.zeros_like(term)
-            for name, term in zip(names, terms, strict=True)
+            for name, term in zip(terms, results, strict=True)
         }
-    for total, term in zip(totals.values(), terms, strict=True):
+    for total, term in zip(totals.values(), results, strict=True):
         recorder.operations.append((total.add_, (term,), {}))
     return RecordedStep(module, x, recorder.operations, totals)
 
 
 def _agrees(step, plain, x, restore):
-    """Whether a recorded step computes what autograd does on a batch."""
+    """Whether a recorded step computes what autograd does, with other rows and weights.
+
+    With the same, what was computed outside torch would be taken for constants.
+    """
+    rows = x[torch.arange(len(x), device=x.device) // 2]
     gradients, totals = [], []
     for compute in (step, plain):
-        compute(x)
+        with torch.no_grad():
+            for parameter in trainable(plain.module).values():
+                parameter.mul_(OTHER_WEIGHTS)
+        compute(rows)
         gradients.append([g.clone() for g in _gradients(plain.module)])
         totals.append(list(compute.take_totals().values()))
         restore()

@@ -1,26 +1,84 @@
-"""From a traced graph to the operations that have to be done again for each batch.
+"""From the operations of one step to those that have to be done again for each batch.
 
 Every tensor of the computation is kept as a buffer that its operation writes into, the
 last ones into the gradients; views, constants and what nothing reads are done once.
 """
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
-from torch.fx import map_arg
-from torch.utils._pytree import tree_leaves
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 # Operations whose values depend on nothing but their arguments' shapes.
 _FILLED = {"ones_like", "zeros_like", "full_like", "new_zeros", "new_ones", "new_full"}
 # Operations that with this second argument give their first.
 _IDENTITIES = {("add", 0), ("sub", 0), ("mul", 1), ("div", 1), ("pow", 1)}
+# Their results are numbers for Python, or of a size that the values decide.
+_UNREPEATABLE = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+
+
+@dataclass(slots=True)
+class Call:
+    """An operation of torch, its arguments and its result."""
+
+    function: Any
+    args: tuple
+    kwargs: dict
+    value: Any
+
+    @property
+    def inputs(self):
+        """Tensors among the arguments."""
+        return _tensors((self.args, self.kwargs))
+
+    @property
+    def outputs(self):
+        """Tensors of the result."""
+        return _tensors(self.value)
+
+    @property
+    def is_mutable(self):
+        """Whether it changes one of its arguments in place."""
+        return self.function._schema.is_mutable
+
+    @property
+    def is_filled(self):
+        """Whether the values of its arguments do not matter."""
+        return _name(self.function) in _FILLED
+
+
+class Tape(TorchDispatchMode):
+    """Notes the operations inside a block, those of autograd's backward pass as well.
+
+    Attributes
+    ----------
+    calls : list of Call
+        The operations, in order. They hold all tensors, so none shares the memory of
+        one that was there before.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        value = function(*args, **kwargs)
+        self.calls.append(Call(function, args, kwargs, value))
+        return value
 
 
 class Recorder:
-    """Runs a traced graph once and notes what has to be done again.
+    """Does noted operations again and finds out which of them a replay has to do.
 
     Parameters
     ----------
+    calls : list of Call
+        What was noted.
     inputs : list of Tensor
-        The tensors of the graph's placeholders; they are read anew in each replay.
+        The tensors that may change between replays: they are read anew in each.
 
     Attributes
     ----------
@@ -28,67 +86,76 @@ class Recorder:
         What a replay has to do.
     """
 
-    def __init__(self, inputs):
-        self.inputs = iter(inputs)
-        self.values = {}
-        self.changing = set()
+    def __init__(self, calls, inputs):
+        self.calls = calls
+        #: Own tensors, by the identity of those on the tape.
+        self.values = {id(tensor): tensor.detach() for tensor in inputs}
+        self.changing = {id(tensor) for tensor in inputs}
         self.operations = []
         self.written = []
 
-    def run(self, graph, targets):
-        """Run the graph; have its gradients written into `targets`, return the rest."""
-        needed = _needed(graph)
-        # What is changed in place must be nobody else's memory.
-        self.skips_identities = not any(_is_mutable(node) for node in graph.nodes)
-        for node in graph.nodes:
-            if node.op == "placeholder":
-                self.values[node] = next(self.inputs)
-                self.changing.add(node)
-            elif node.op == "get_attr":
-                self.values[node] = getattr(graph.owning_module, node.target)
-            elif node.op == "call_function":
-                self._call(node, node in needed)
-        results = tree_leaves(map_arg(graph.output_node().args, self.values.get))
-        n_terms = len(results) - len(targets)
-        for value, target in zip(results[n_terms:], targets, strict=True):
-            self._deliver(value, target)
-        return results[:n_terms]
+    def run(self, results, gradients, targets):
+        """Do the operations, have `gradients` written into `targets`.
 
-    def _call(self, node, is_needed):
-        function = node.target
-        args = map_arg(node.args, self.values.get)
-        kwargs = map_arg(node.kwargs, self.values.get)
-        changes = any(source in self.changing for source in node.all_input_nodes)
+        Parameters
+        ----------
+        results, gradients : list of Tensor
+            Tensors on the tape.
+        targets : list of Tensor
+            Where the gradients go.
+
+        Returns
+        -------
+        results : list of Tensor
+            Own tensors that every replay fills.
+        """
+        needed = _needed(self.calls, [*results, *gradients])
+        # What is changed in place must be nobody else's memory.
+        self.skips_identities = not any(call.is_mutable for call in self.calls)
+        for position, call in enumerate(self.calls):
+            self._call(call, position in needed)
+        for gradient, target in zip(gradients, targets, strict=True):
+            self._deliver(self._own(gradient), target)
+        return [self._own(result) for result in results]
+
+    def _own(self, value):
+        if isinstance(value, torch.Tensor):
+            return self.values.get(id(value), value)
+        return value
+
+    def _call(self, call, is_needed):
+        function = call.function
+        args, kwargs = tree_map(self._own, (call.args, call.kwargs))
+        changes = any(id(source) in self.changing for source in call.inputs)
+        if changes and _UNREPEATABLE.intersection(function.tags):
+            raise ValueError(f"{function} depends on the values of a batch")
         if self.skips_identities and not kwargs and _is_identity(function, args):
             value = args[0]
         else:
             args = _with_tensors_for_numbers(function, args)
             value = function(*args, **kwargs)
-        self.values[node] = value
-        if not is_needed:
+        for original, own in zip(call.outputs, _tensors(value), strict=True):
+            self.values[id(original)] = own
+        is_drawn = torch.Tag.nondeterministic_seeded in function.tags
+        varies = not call.is_filled and (changes or is_drawn or call.is_mutable)
+        if varies:
+            self.changing.update(id(output) for output in call.outputs)
+        if not (varies and is_needed):
             return
-        if _is_mutable(node):
-            self._note(node, function, args, kwargs)
-        elif not hasattr(function, "_schema") or _shares_memory(value, (args, kwargs)):
-            # A view of what is there already, or an item of a tuple.
-            if changes:
-                self.changing.add(node)
-        elif changes or torch.Tag.nondeterministic_seeded in function.tags:
-            self._compute(node, function, args, kwargs, value)
+        if call.is_mutable:
+            self.operations.append((function, args, kwargs))
+        elif not _shares_memory(value, (args, kwargs)):
+            self._compute(function, args, kwargs, value)
 
-    def _compute(self, node, function, args, kwargs, value):
+    def _compute(self, function, args, kwargs, value):
         out = _out_variant(function) if isinstance(value, torch.Tensor) else None
         if out is None:
-            self._note(node, _copying, (function, args, kwargs, value), {})
+            self.operations.append((_copying, (function, args, kwargs, value), {}))
             return
         kept = {k: v for k, v in kwargs.items() if k in _argument_names(out)}
-        call = _binding(out, args, kept, value) or out
-        self._note(node, call, args, {**kept, _out_name(out): value})
+        writing = _binding(out, args, kept, value) or out
+        self.operations.append((writing, args, {**kept, _out_name(out): value}))
         self.written.append(value)
-
-    def _note(self, node, function, args, kwargs):
-        self.changing.add(node)
-        self.operations.append((function, args, kwargs))
 
     def _deliver(self, value, target):
         """Let an operation write into a gradient, or copy its result there."""
@@ -96,8 +163,8 @@ class Recorder:
         readers = [
             argument
             for _, args, kwargs in self.operations
-            for argument in tree_leaves((args, kwargs))
-            if isinstance(argument, torch.Tensor) and _same_memory(argument, value)
+            for argument in _tensors((args, kwargs))
+            if _same_memory(argument, value)
         ]
         alike = (value.shape, value.stride()) == (target.shape, target.stride())
         # The writer's own buffer is the one reader that is no reader.
@@ -114,21 +181,27 @@ class Recorder:
         self.operations.append((target.copy_, (value,), {}))
 
 
-def _needed(graph):
-    """Return the nodes whose values reach the results, or change what is given."""
+def _needed(calls, results):
+    """Return the positions of calls whose values reach the results, or change others.
+
+    Parameters
+    ----------
+    calls : list of Call
+    results : list of Tensor
+        Tensors on the tape.
+    """
+    read = {id(result) for result in results}
     needed = set()
-    for node in reversed(graph.nodes):
-        is_read = node.op == "output" or any(user in needed for user in node.users)
-        is_filled = hasattr(node.target, "_schema") and _name(node.target) in _FILLED
-        if (is_read or _is_mutable(node)) and not is_filled:
-            needed.add(node)
+    for position, call in reversed(list(enumerate(calls))):
+        is_read = any(id(output) in read for output in call.outputs)
+        if is_read or call.is_mutable:
+            needed.add(position)
+            read.update(id(source) for source in call.inputs)
     return needed
 
 
-def _is_mutable(node):
-    """Whether a node changes one of its arguments in place."""
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and schema.is_mutable
+def _tensors(tree):
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
 
 
 def _name(function):
@@ -137,8 +210,7 @@ def _name(function):
 
 def _is_identity(function, args):
     return (
-        hasattr(function, "overloadpacket")
-        and len(args) == 2
+        len(args) == 2
         and isinstance(args[1], int | float)
         and isinstance(args[0], torch.Tensor)
         and args[0].is_floating_point()
@@ -174,11 +246,10 @@ def _same_memory(a, b):
 
 def _shares_memory(value, arguments):
     """Whether a result is made of its arguments' memory."""
-    results = [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
     return any(
-        isinstance(argument, torch.Tensor) and _same_memory(argument, result)
-        for argument in tree_leaves(arguments)
-        for result in results
+        _same_memory(argument, result)
+        for argument in _tensors(arguments)
+        for result in _tensors(value)
     )
 
 

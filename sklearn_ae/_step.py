@@ -7,7 +7,7 @@ operations of the first batch, else autograd computes the gradients.
 from sklearn_ae._recording import PlainStep, python_state, record_step
 
 # Recording costs as much time as it saves in about so many steps of a small network.
-FEWEST_STEPS = 250
+FEWEST_STEPS = 60
 # How often to record anew after something has changed, before it is given up.
 MOST_RECORDINGS = 3
 

@@ -1,15 +1,17 @@
-"""From a traced graph to the operations to repeat."""
+"""From noted operations to those to repeat."""
 
+import pytest
 import torch
-from torch.fx.experimental.proxy_tensor import make_fx
 
-from sklearn_ae._replay import Recorder
+from sklearn_ae._replay import Recorder, Tape
 
 
 def recorded(function, x, target):
     """Record a function of one tensor that returns (term, gradient)."""
-    recorder = Recorder([x])
-    (term,) = recorder.run(make_fx(function)(x).graph, [target])
+    with Tape() as tape:
+        result, gradient = function(x)
+    recorder = Recorder(tape.calls, [x])
+    (term,) = recorder.run([result], [gradient], [target])
     return recorder.operations, term
 
 
@@ -76,6 +78,17 @@ def test_draws_are_new_in_each_replay():
         assert torch.equal(term, noise)
         assert torch.equal(target, noise)
     torch.set_rng_state(state)
+
+
+@pytest.mark.parametrize(
+    "look", [lambda x: x.sum().item(), lambda x: x[x > 0].sum(), lambda x: x.nonzero()]
+)
+def test_what_depends_on_values_cannot_be_repeated(look):
+    x, target = torch.ones(3), torch.zeros(3)
+    with pytest.raises(ValueError, match="depends on the values"):
+        recorded(lambda x: (look(x) * x.sum(), x.exp()), x, target)
+    operations, _ = recorded(lambda x: (look(torch.ones(3)) * x, x.exp()), x, target)
+    assert operations
 
 
 def test_an_operation_without_an_out_variant_is_copied():
