@@ -1,5 +1,7 @@
 """AdamW over flat buffers: one fused update a step, however many tensors a net has."""
 
+import inspect
+
 import torch
 from torch.optim.adamw import adamw
 from torch.optim.optimizer import (
@@ -8,6 +10,10 @@ from torch.optim.optimizer import (
 )
 
 _FUSED = getattr(torch, "_fused_adamw_", None)
+# Undecorated: the decorator keeps torch's compiler off, and imports it for that, which
+# takes longer than many a fit.
+_add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+_state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
 
 
 class _Flat:
@@ -158,10 +164,10 @@ class FlatAdamW(torch.optim.Optimizer):
 
     def add_param_group(self, param_group):
         self._flat = None
-        super().add_param_group(param_group)
+        _add_param_group(self, param_group)
 
     def state_dict(self):
-        packed = super().state_dict()
+        packed = _state_dict(self)
         for state in packed["state"].values():
             # Other optimizers advance each parameter's step in place.
             state["step"] = state["step"].clone()

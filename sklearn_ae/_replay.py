@@ -63,6 +63,11 @@ class Tape(TorchDispatchMode):
         super().__init__()
         self.calls = []
 
+    @classmethod
+    def _should_skip_dynamo(cls):
+        # To keep torch's compiler off it would be imported, which takes seconds.
+        return False
+
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         value = function(*args, **kwargs)

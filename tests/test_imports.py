@@ -227,7 +227,11 @@ def modules_after(statement):
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert output.stderr == ""
-    return {name.split(".")[0] for name in json.loads(output.stdout)}
+    return set(json.loads(output.stdout))
+
+
+def packages_after(statement):
+    return {name.split(".")[0] for name in modules_after(statement)}
 
 
 @pytest.mark.slow
@@ -235,8 +239,21 @@ def test_importing_loads_no_packages_beyond_the_dependencies_own():
     dependencies = (
         "import torch, skorch, sklearn.mixture, sklearn.decomposition, sklearn.utils"
     )
-    extra = modules_after("import sklearn_ae") - modules_after(dependencies)
+    extra = packages_after("import sklearn_ae") - packages_after(dependencies)
     assert extra == {"sklearn_ae"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["AutoencoderTransformer", "VAETransformer"])
+def test_fits_do_not_load_torch_s_compiler(name):
+    """It takes longer than they do."""
+    fits = (
+        f"import numpy as np; from sklearn_ae import {name}; "
+        "X = np.random.default_rng(0).normal(size=(800, 3)); "
+        f"model = {name}(2, max_epochs=3); "
+        "model.fit(X).partial_fit(X).sample(2)"
+    )
+    assert not {"torch._dynamo", "sympy"} & modules_after(fits)
 
 
 def test_public_names():
