@@ -138,7 +138,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Callbacks of the training; they are copied in ``fit``.
     net_params : dict or None, default=None
         Further parameters of the `skorch.NeuralNet`, such as
-        ``{"optimizer__betas": (0.9, 0.95)}``.
+        ``{"optimizer__betas": (0.9, 0.95)}``; ``{"precision": "bfloat16"}`` lets the
+        networks train in less precision, ``{"steps": "recorded"}`` on a GPU by graphs.
     device : str or torch.device, default="auto"
         Where to train. "auto" takes CUDA, then Apple's MPS, else the CPU.
     warm_start : bool, default=False
