@@ -199,7 +199,7 @@ def _needed(calls, results):
     needed = set()
     for position, call in reversed(list(enumerate(calls))):
         is_read = any(id(output) in read for output in call.outputs)
-        if is_read or call.is_mutable:
+        if (is_read or call.is_mutable) and not call.is_filled:
             needed.add(position)
             read.update(id(source) for source in call.inputs)
     return needed
