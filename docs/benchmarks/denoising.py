@@ -50,7 +50,7 @@ PARAMETERS = {
         "n_components": 32,
         "network": Conv(),
         "batch_size": 64,
-        "max_epochs": 8,
+        "max_epochs": 20,
     },
 }
 
