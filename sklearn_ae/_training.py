@@ -119,14 +119,10 @@ def check_validation(estimator):
         )
 
 
-def _kept(rows, net, valid=None):
+def all_rows(rows, net, valid=None):
+    """Return all rows to train on, with those held out."""
     rows = torch.from_numpy(np.ascontiguousarray(rows))
     return Rows.for_device(rows, torch.device(net.device), valid)
-
-
-def all_rows(rows, net):
-    """Return all rows to train on."""
-    return _kept(rows, net)
 
 
 def hold_out(rows, net, fraction, rng):
@@ -135,8 +131,8 @@ def hold_out(rows, net, fraction, rng):
     if n_valid == 0:
         return all_rows(rows, net)
     order = rng.permutation(len(rows))
-    valid = _kept(rows[order[:n_valid]], net)
-    return _kept(rows[order[n_valid:]], net, valid)
+    valid = all_rows(rows[order[:n_valid]], net)
+    return all_rows(rows[order[n_valid:]], net, valid)
 
 
 def run(estimator, rows, seed, *, max_epochs, scheduled):
