@@ -211,7 +211,7 @@ def mnist(options):
     bits = (rng.uniform(size=test.shape) < test).astype(np.float32)
     vae = VAETransformer(
         50,
-        network=MLP((200, 200)),
+        network=MLP((200, 200), layer_norm=options.layer_norm),
         likelihood=Bernoulli(resample=True),
         prior="normal",
         kl_warmup=0.0,
@@ -311,6 +311,7 @@ def main():
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--init", choices=("pca", "random"), default="pca")
+    parser.add_argument("--layer-norm", action="store_true")
     parser.add_argument("--pyod", action="store_true", help="pyod's VAE as well")
     parser.add_argument("--test-rows", type=int, default=1000)
     options = parser.parse_args()
