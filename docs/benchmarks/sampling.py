@@ -29,6 +29,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import cross_val_predict, train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import shuffle
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
 
@@ -46,7 +47,9 @@ class PCAMixture:
         return self
 
     def sample(self, n_samples, random_state=None):
-        return self.pca.inverse_transform(self.mixture.sample(n_samples)[0])
+        # scikit-learn returns them component by component.
+        codes = shuffle(self.mixture.sample(n_samples)[0], random_state=random_state)
+        return self.pca.inverse_transform(codes)
 
 
 class TVAE:
