@@ -70,8 +70,8 @@ def _table_of_ones_own(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("_table_of_ones_own")
 @pytest.mark.parametrize("page", [*filter(python_blocks, PAGES)], ids=name)
 def test_blocks_of_a_page_run_in_order(page, monkeypatch):
-    # A quarter of a default fit: what pages assert holds by then.
-    monkeypatch.setattr(_defaults, "STEPS", 500)
+    # A seventh of a default fit: what pages assert holds by then.
+    monkeypatch.setattr(_defaults, "STEPS", 300)
     run_page(page)
 
 
