@@ -124,11 +124,16 @@ def mlp_regressor(X, hidden, k, batch_size, epochs):
 def products_alone(X, hidden, k, batch_size, epochs):
     """The products of a forward pass, and two for each of them in the backward one."""
     sizes = [X.shape[1], *hidden, k, *reversed(hidden), X.shape[1]]
-    layers = [
-        (torch.randn(batch_size, a), torch.randn(a, b), torch.randn(batch_size, b))
-        for a, b in pairwise(sizes)
-    ]
-    for _ in range(epochs * (len(X) // batch_size)):
+
+    def layers_of(n_rows):
+        return [
+            (torch.randn(n_rows, a), torch.randn(a, b), torch.randn(n_rows, b))
+            for a, b in pairwise(sizes)
+        ]
+
+    n_full, n_left = divmod(len(X), batch_size)
+    batches = n_full * [layers_of(batch_size)] + [layers_of(n_left)]
+    for layers in epochs * batches:
         for number, (x, weight, gradient) in enumerate(layers):
             x @ weight
             x.T @ gradient
