@@ -80,10 +80,45 @@ def ours_vae(X, hidden, k, batch_size, epochs):
     VAETransformer(k, network=MLP(hidden), **settings(batch_size, epochs)).fit(X)
 
 
+class PlainVAE(nn.Module):
+    """A VAE whose likelihood is normal with one learned variance."""
+
+    def __init__(self, n_features, hidden, k):
+        super().__init__()
+        self.encoder = mlp([n_features, *hidden, 2 * k])
+        self.decoder = mlp([k, *reversed(hidden), n_features])
+        self.log_scale = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x):
+        mean, log_variance = self.encoder(x).chunk(2, dim=1)
+        code = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        return self.decoder(code), mean, log_variance, self.log_scale
+
+
+class NegativeBound(nn.Module):
+    """The negative evidence lower bound of a `PlainVAE`, without constants."""
+
+    def forward(self, outputs, x):
+        rows, mean, log_variance, log_scale = outputs
+        squares = ((x - rows) / log_scale.exp()).square().sum(1)
+        kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        return (0.5 * (squares + kl)).mean() + x.shape[1] * log_scale
+
+
 def stock_skorch(X, hidden, k, batch_size, epochs):
+    module = plain_net(X.shape[1], hidden, k)
+    fit_stock_skorch(X, module, nn.MSELoss, batch_size, epochs)
+
+
+def stock_skorch_vae(X, hidden, k, batch_size, epochs):
+    module = PlainVAE(X.shape[1], hidden, k)
+    fit_stock_skorch(X, module, NegativeBound, batch_size, epochs)
+
+
+def fit_stock_skorch(X, module, criterion, batch_size, epochs):
     net = skorch.NeuralNet(
-        plain_net(X.shape[1], hidden, k),
-        criterion=nn.MSELoss,
+        module,
+        criterion=criterion,
         optimizer=torch.optim.AdamW,
         lr=3e-3,
         batch_size=batch_size,
@@ -147,6 +182,7 @@ COMPETITORS = {
     "the same, own modules": ours_custom,
     "VAETransformer": ours_vae,
     "stock skorch": stock_skorch,
+    "a VAE in stock skorch": stock_skorch_vae,
     "own loop, fused AdamW": own_loop,
     "MLPRegressor": mlp_regressor,
     "products alone": products_alone,
