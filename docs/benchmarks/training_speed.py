@@ -1,7 +1,8 @@
 """Time of whole fits from NumPy arrays, side by side.
 
 Each competitor trains the same multilayer perceptron with AdamW from the same array for
-the same epochs in the same batches, with neither validation nor early stopping.
+the same epochs in the same batches, with neither validation nor early stopping; the
+VAEs' encoders have an output more for each code column.
 "products alone" is the time of the matrix products of the forward and backward passes,
 without anything else. Repeats are interleaved and medians compared; ratios are to
 AutoencoderTransformer, so above one means that it is faster. All run on one thread.
