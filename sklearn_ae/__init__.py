@@ -9,9 +9,9 @@ from sklearn_ae import (
     penalties,
     priors,
 )
-from sklearn_ae._autoencoder import AutoencoderTransformer
-from sklearn_ae._summary import summary
-from sklearn_ae._vae import VAETransformer
+from sklearn_ae._estimators.autoencoder import AutoencoderTransformer
+from sklearn_ae._estimators.vae import VAETransformer
+from sklearn_ae.displays._summary import summary
 
 __version__ = "0.1.0"
 

@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn import functional
 
-from sklearn_ae._links import (
+from sklearn_ae._modules.links import (
     IdentityLink,
     LogitLink,
     LogLink,

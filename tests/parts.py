@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_ae._modules import Autoencoder
-from sklearn_ae._start import pca_frame, ppca_frame
-from sklearn_ae._variational import VariationalAutoencoder
+from sklearn_ae._modules.autoencoder import Autoencoder
+from sklearn_ae._modules.frames import pca_frame, ppca_frame
+from sklearn_ae._modules.variational import VariationalAutoencoder
 from sklearn_ae.likelihoods import Gaussian
 from sklearn_ae.losses import SquaredError
 from sklearn_ae.priors import StandardNormal

@@ -11,7 +11,6 @@ from scipy import stats
 from sklearn.datasets import load_wine
 
 import sklearn_ae
-from sklearn_ae import _defaults
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -71,7 +70,7 @@ def _table_of_ones_own(tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", [*filter(python_blocks, PAGES)], ids=name)
 def test_blocks_of_a_page_run_in_order(page, monkeypatch):
     # A seventh of a default fit: what pages assert holds by then.
-    monkeypatch.setattr(_defaults, "STEPS", 300)
+    monkeypatch.setattr("sklearn_ae._training.defaults.STEPS", 300)
     run_page(page)
 
 

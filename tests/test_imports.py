@@ -1,7 +1,13 @@
-"""Who may import whom, and what an import may cost."""
+"""Who may import whom, and what an import may cost.
+
+The two tables of who may import whom stand in docs/contributing.md.
+"""
 
 import ast
+import importlib
+import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,203 +17,175 @@ import pytest
 import sklearn_ae
 
 PACKAGE = Path(sklearn_ae.__file__).parent
-COMPONENTS = {
-    "corruptions",
-    "likelihoods",
-    "losses",
-    "networks",
-    "penalties",
-    "priors",
-}
-# Modules of this package that each module may import.
-OWN = {
-    "__init__": {"_autoencoder", "_summary", "_vae", "displays", *COMPONENTS},
-    "_autoencoder": {
-        "_base",
-        "_imputation",
-        "_inference",
-        "_links",
-        "_modules",
-        "_parts",
-        "_start",
-        "_utils",
-        *COMPONENTS,
-    },
-    "_vae": {
-        "_callbacks",
-        "_generative",
-        "_imputation",
-        "_parts",
-        "_start",
-        "_utils",
-        "_variational",
-        *COMPONENTS,
-    },
-    "_generative": {
-        "_base",
-        "_guard",
-        "_inference",
-        "_start",
-        "_training",
-        "_utils",
-        "_validation",
-        "priors",
-    },
-    "_variational": {"_modules"},
-    "_base": {"_guard", "_inference", "_start", "_training", "_utils", "_validation"},
-    "_training": {
-        "_batches",
-        "_callbacks",
-        "_defaults",
-        "_net",
-        "_optim",
-        "_utils",
-    },
-    "_net": {"_batches", "_optim", "_recording", "_step"},
-    "_batches": set(),
-    "_callbacks": set(),
-    "_defaults": set(),
-    "_guard": set(),
-    "_imputation": {"_utils", "_validation"},
-    "_inference": set(),
-    "_continuous": {"_likelihood", "_links", "_utils"},
-    "_discrete": {"_continuous", "_likelihood", "_links", "_utils"},
-    "_likelihood": set(),
-    "_links": set(),
-    "_modules": set(),
-    "_optim": set(),
-    "_recording": {"_replay"},
-    "_replay": set(),
-    "_start": set(),
-    "_step": {"_recording"},
-    "_utils": set(),
-    "_validation": set(),
-    "_parts": {"_utils", "corruptions", "networks", "penalties"},
-    "_conv": {"_images", "_layers", "_utils"},
-    "_custom": {"_layers", "_utils"},
-    "_images": set(),
-    "_layers": set(),
-    "_mlp": {"_layers", "_utils"},
-    "_noise": set(),
-    **{component: {"_links", "_utils"} for component in COMPONENTS},
-    "corruptions": {"_images", "_noise", "_utils"},
-    "likelihoods": {"_continuous", "_discrete", "_likelihood", "_utils"},
-    "networks": {"_conv", "_custom", "_mlp"},
-    "displays": {
-        "_display_history",
-        "_display_latent",
-        "_display_reconstruction",
-        "_display_traversal",
-        "_display_variance",
-    },
-    "_display_history": {"_plotting"},
-    "_display_latent": {"_comparison", "_images", "_plotting"},
-    "_display_reconstruction": {"_comparison", "_images", "_plotting"},
-    "_display_traversal": {"_comparison", "_images", "_plotting"},
-    "_display_variance": {"_comparison", "_plotting"},
-    "_plotting": set(),
-    "_comparison": set(),
-    "_summary": {"_comparison"},
-}
-# Other people's packages that each module may import.
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+MODULES = sorted(PACKAGE.glob("**/*.py"))
+# Other people's packages that each room may import.
 OTHERS = {
     "__init__": set(),
-    "_autoencoder": {"numpy", "sklearn", "torch"},
-    "_vae": {"numpy", "sklearn", "torch"},
-    "_generative": {"numpy", "sklearn", "torch"},
-    "_variational": {"torch"},
-    "_base": {"numpy", "sklearn", "torch"},
-    "_training": {"numpy", "sklearn", "torch"},
-    "_net": {"numpy", "skorch", "torch"},
-    "_batches": {"torch"},
-    "_callbacks": {"skorch"},
-    "_defaults": set(),
-    "_guard": {"numpy", "scipy"},
-    "_imputation": {"numpy", "torch"},
+    "_estimators": {"numpy", "sklearn", "torch"},
+    "_fitting": {"numpy", "scipy", "sklearn", "torch"},
+    "_training": {"numpy", "sklearn", "skorch", "torch"},
+    "_modules": {"numpy", "torch"},
+    "networks": {"sklearn", "torch"},
+    "losses": {"numpy", "sklearn", "torch"},
+    "likelihoods": {"numpy", "sklearn", "torch"},
+    "corruptions": {"sklearn", "torch"},
+    "penalties": {"sklearn", "torch"},
+    "priors": {"numpy", "sklearn", "torch"},
+    "displays": {"matplotlib", "numpy", "sklearn"},
+    "_images": set(),
     "_inference": {"numpy", "torch"},
-    "_continuous": {"numpy", "torch"},
-    "_discrete": {"numpy", "torch"},
-    "_likelihood": {"sklearn", "torch"},
-    "_links": {"numpy", "torch"},
-    "_modules": {"torch"},
-    "_optim": {"torch"},
-    "_recording": {"numpy", "torch"},
-    "_replay": {"torch"},
-    "_start": {"numpy", "sklearn"},
-    "_step": set(),
     "_utils": {"numpy", "sklearn", "torch"},
     "_validation": {"numpy", "sklearn"},
-    "_parts": set(),
-    "_conv": {"sklearn", "torch"},
-    "_custom": {"sklearn", "torch"},
-    "_images": set(),
-    "_layers": {"torch"},
-    "_mlp": {"sklearn", "torch"},
-    "_noise": {"torch"},
-    **{component: {"numpy", "sklearn", "torch"} for component in COMPONENTS},
-    "networks": set(),
-    "displays": set(),
-    "_display_history": {"numpy", "sklearn"},
-    "_display_latent": {"numpy", "sklearn"},
-    "_display_reconstruction": {"numpy"},
-    "_display_traversal": {"numpy"},
-    "_display_variance": {"numpy", "sklearn"},
-    "_plotting": {"matplotlib", "numpy"},
-    "_comparison": {"numpy", "sklearn"},
-    "_summary": {"numpy", "sklearn"},
 }
+
+
+def table_below(heading):
+    """Return the arrows of the first block below a heading of the page."""
+    block = PAGE.split(f"### {heading}\n", 1)[1].split("```text\n", 1)[1]
+    rows = re.split(r"\n(?=\S)", block.split("```", 1)[0].strip())
+    table = {}
+    for row in rows:
+        names, _, targets = row.partition("->")
+        targets = set(re.findall(r"[\w.]+", targets)) - {"nothing"}
+        table |= dict.fromkeys(re.findall(r"[\w.]+", names), targets)
+    return table
+
+
+ROOMS = table_below("Which room may import which")
+FILES = table_below("Which file may import which, inside a room")
+
+
+def dotted(path):
+    """Return a module's name within the package: `room`, or `room.file`."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"
+
+
+def room(name):
+    """Return the folder, or the file beside the folders, that a module is in."""
+    return name.split(".")[0]
 
 
 def imported(path):
     """Return the modules of this package and the other packages that a file imports."""
     own, others = set(), set()
+    names = {dotted(module) for module in MODULES}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            sources = [(alias.name, []) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"relative import in {path.name}"
-            names = [node.module]
-            if node.module == "sklearn_ae":
-                names = [f"sklearn_ae.{alias.name}" for alias in node.names]
+            assert node.level == 0, f"relative import in {path}"
+            sources = [(node.module, [alias.name for alias in node.names])]
         else:
             continue
-        for name in names:
-            root, *rest = name.split(".")
+        for source, taken in sources:
+            root, _, rest = source.partition(".")
             if root == "sklearn_ae":
-                own.update(rest[:1] or ["__init__"])
+                within = {".".join(filter(None, [rest, name])) for name in taken}
+                modules = within & names
+                own |= modules
+                if within - modules or not taken:
+                    own.add(rest or "__init__")
             elif root not in sys.stdlib_module_names:
                 others.add(root)
     return own, others
 
 
-MODULES = sorted(PACKAGE.glob("**/*.py"))
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_a_module_imports_only_what_it_may(path):
     own, others = imported(path)
-    assert own <= OWN[path.stem]
-    assert others <= OTHERS[path.stem]
+    name = dotted(path)
+    home = room(name)
+    assert {room(other) for other in own} - {home} <= ROOMS[home]
+    assert {other for other in own if room(other) == home} <= FILES.get(name, set())
+    assert others <= OTHERS[home]
 
 
-def test_the_table_names_the_modules_there_are():
-    assert OWN.keys() == OTHERS.keys() == {path.stem for path in MODULES}
+def test_the_tables_name_what_there_is():
+    names = {dotted(path) for path in MODULES}
+    rooms = {room(name) for name in names}
+    assert ROOMS.keys() == OTHERS.keys() == rooms
+    assert set().union(*ROOMS.values()) <= rooms
+    assert FILES.keys() | set().union(*FILES.values()) <= names
 
 
-def test_imports_go_one_way():
-    """Taking away modules that import nothing that is left empties the table."""
-    left = {path.stem: imported(path)[0] for path in MODULES}
+def test_the_tables_permit_no_more_than_is_used():
+    used = {dotted(path): imported(path)[0] for path in MODULES}
+    by_room = {name: set() for name in ROOMS}
+    for name, own in used.items():
+        by_room[room(name)] |= {room(other) for other in own} - {room(name)}
+    assert by_room == ROOMS
+    inside = {
+        name: {other for other in own if room(other) == room(name)}
+        for name, own in used.items()
+    }
+    assert {name: own for name, own in inside.items() if own} == FILES
+
+
+@pytest.mark.parametrize("table", [ROOMS, FILES], ids=["rooms", "files"])
+def test_imports_go_one_way(table):
+    """Taking away what imports nothing that is left empties the table."""
+    left = dict(table)
     while left:
         leaves = {name for name, own in left.items() if not own & left.keys()}
         assert leaves, f"a circle among {sorted(left)}"
         left = {name: own for name, own in left.items() if name not in leaves}
 
 
-def test_skorch_stands_in_two_files_and_matplotlib_in_one():
-    users = {path.stem for path in MODULES if "skorch" in imported(path)[1]}
-    assert users == {"_net", "_callbacks"}
-    users = {path.stem for path in MODULES if "matplotlib" in imported(path)[1]}
-    assert users == {"_plotting"}
+def test_components_never_import_each_other():
+    components = set(sklearn_ae.__all__) & ROOMS.keys()
+    for component in components:
+        assert not ROOMS[component] & components
+
+
+def test_folders_and_files_are_small():
+    for folder in {path.parent for path in MODULES} - {PACKAGE}:
+        files = [path for path in folder.glob("*.py") if path.stem != "__init__"]
+        assert len(files) <= 10, folder
+    for path in MODULES:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}))
+def test_every_folder_says_what_belongs_there(folder):
+    text = ast.get_docstring(
+        ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+    )
+    assert text
+    if folder != PACKAGE:
+        assert "May import" in text
+        assert re.search(r"may import|Users import|Others may", text)
+
+
+def test_skorch_stands_in_one_room_and_matplotlib_in_one_file():
+    users = {room(dotted(p)) for p in MODULES if "skorch" in imported(p)[1]}
+    assert users == {"_training"}
+    users = {dotted(path) for path in MODULES if "matplotlib" in imported(path)[1]}
+    assert users == {"displays._plotting"}
+
+
+def answers():
+    """Return the rows of the page's questions: the file, and a name that is in it."""
+    section = PAGE.split("## Ten questions", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^\| .*\? \| `(.+\.py)`, `(\w+)` \|$", section, flags=re.M)
+
+
+def test_the_page_answers_ten_questions():
+    assert len(answers()) == 10
+
+
+@pytest.mark.parametrize(("file", "name"), answers())
+def test_an_answer_is_true(file, name):
+    tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
+    defined = {
+        getattr(node, "name", None) or getattr(node, "id", None)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    }
+    assert name in defined
 
 
 def test_private_names_of_scikit_learn_stand_in_one_file():
@@ -259,8 +237,11 @@ def test_fits_do_not_load_torch_s_compiler():
 def test_public_names():
     for name in sklearn_ae.__all__:
         assert getattr(sklearn_ae, name) is not None
-    for component in {"displays", *COMPONENTS}:
-        module = getattr(sklearn_ae, component)
+    for component in set(sklearn_ae.__all__) & ROOMS.keys():
+        module = importlib.import_module(f"sklearn_ae.{component}")
+        taken = {name for name, thing in vars(module).items() if inspect.isclass(thing)}
         for name in module.__all__:
             home = getattr(module, name).__module__.removeprefix("sklearn_ae.")
-            assert home == component or home in OWN[component]
+            assert room(home) == component
+        if hasattr(module, "__path__"):
+            assert taken == set(module.__all__)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ae import _inference
+from sklearn_ae._inference import chunk_rows
 from sklearn_ae.networks import Custom
 
 
@@ -65,15 +65,15 @@ def test_batch_statistics_are_trained(make, curved):
 def test_chunks_do_not_show(make, curved, monkeypatch):
     model = make(init="random").fit(curved)
     whole = calls(model, curved)
-    monkeypatch.setattr(_inference, "MOST_ROWS", 7)
-    monkeypatch.setattr(_inference, "FEWEST_ROWS", 7)
+    monkeypatch.setattr("sklearn_ae._inference.MOST_ROWS", 7)
+    monkeypatch.setattr("sklearn_ae._inference.FEWEST_ROWS", 7)
     for one, other in zip(whole, calls(model, curved), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("width", [1, 512, 4096, 10**7])
 def test_chunk_rows(width):
-    n_rows = _inference.chunk_rows(width)
+    n_rows = chunk_rows(width)
     assert 256 <= n_rows <= 4096
     assert n_rows in (256, 4096) or n_rows * max(width, 512) <= 2**21
 

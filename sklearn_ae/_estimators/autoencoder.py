@@ -1,0 +1,342 @@
+"""AutoencoderTransformer: parameters, docs and parts."""
+
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+
+from sklearn_ae._estimators.base import BaseAutoencoder
+from sklearn_ae._estimators.imputation import ReconstructionImputer
+from sklearn_ae._fitting.build import PART_CONSTRAINTS, Parts, build_autoencoder
+from sklearn_ae._fitting.clipping import clipping_link
+from sklearn_ae._inference import thinned
+from sklearn_ae._utils import HasMethods, RandomStateLike, StrOptions, resolve
+from sklearn_ae.losses import LOSSES
+from sklearn_ae.priors import CODE_DENSITIES
+
+# Training rows whose codes are kept for the density that `sample` draws from.
+MOST_SAMPLED_CODES = 20_000
+
+
+class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
+    """Autoencoder that starts as PCA and learns what PCA misses.
+
+    An encoder network gives each row a code of `n_components` numbers, and a decoder
+    network gives the row back. Beside each network runs a linear path, PCA's
+    projection; the networks start at nothing, so training starts at PCA. The best
+    weights on held-out rows are kept, and PCA itself unless they are significantly
+    better.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Number of columns of the code.
+    network : {"mlp", "conv"} or network instance, default="mlp"
+        The encoder and the decoder: `networks.MLP`, `networks.Conv` for images or
+        `networks.Custom` for modules of your own.
+    init : {"pca", "random"}, default="pca"
+        "pca" starts training at PCA; "random" has no linear path: the plain network.
+    guard : bool or float, default=True
+        Whether to keep PCA unless the trained network is significantly better on the
+        held-out rows. A float in (0, 0.5] is the level of the one-sided test; True is
+        0.01, 2.3 standard errors. Has no effect with ``init="random"``.
+    loss : {"squared_error", "absolute_error", "huber", "log_loss", "poisson"} or \
+            loss instance, default="squared_error"
+        Reconstruction loss of a row, summed over features, in X's own units. "log_loss"
+        needs values in [0, 1] and "poisson" values of at least 0.
+    output_range : "auto", tuple of (float, float) or None, default="auto"
+        Range to which reconstructions are clipped in training and after, for the first
+        three losses. "auto" takes each feature's training range where the data are
+        evidently bounded: both the smallest and the largest value of X make up at least
+        a thousandth of its entries, as in pixels. None never clips.
+    corruption : {"gaussian", "masking", "salt_and_pepper", "swap", "patches"}, \
+            corruption instance, callable, list of these or None, default=None
+        Noise put on the network's input in training, for denoising; the loss is taken
+        against the clean rows.
+    penalty : {"l1", "kl_sparsity", "contractive", "decorrelation"}, penalty \
+            instance, list of these or None, default=None
+        What is added to the loss for each code.
+    latent_density : {"gaussian_mixture"} or density, default="gaussian_mixture"
+        The density that `sample` draws codes from, fitted to the training codes when
+        `sample` is first called. An instance needs ``fit(codes)`` and
+        ``sample(n_samples, random_state=)``, as `sklearn.neighbors.KernelDensity` has.
+    optimizer : "adamw" or class, default="adamw"
+        A `torch.optim.Optimizer` class, or a callable that makes one.
+    learning_rate : "auto" or float, default="auto"
+        Peak of the schedule: a linear warm-up over 15 % of the steps, then a cosine to
+        zero. "auto" is 0.003.
+    weight_decay : float, default=0.01
+        Decoupled weight decay of the networks' weight matrices.
+    batch_size : "auto" or int, default="auto"
+        Rows of a step. "auto" is a 32nd of the rows, within [16, 256]; at most 64 for
+        `networks.Conv`.
+    max_epochs : "auto" or int, default="auto"
+        Most passes over the rows. "auto" is as many as make 2000 steps, within
+        [20, 300].
+    early_stopping : bool, default=True
+        Whether to stop when the loss on held-out rows no longer falls.
+    validation_fraction : "auto", float or None, default="auto"
+        Share of the rows to hold out. "auto" is a tenth, or a quarter of them up to 50
+        rows where that is more, and at most 4000 rows. None holds out none, which needs
+        ``early_stopping=False, guard=False``.
+    n_iter_no_change : "auto" or int, default="auto"
+        Epochs without improvement before training stops. "auto" is two thirds of the
+        epochs.
+    callbacks : list of skorch callbacks or None, default=None
+        Callbacks of the training; they are copied in ``fit``.
+    net_params : dict or None, default=None
+        Further parameters of the `skorch.NeuralNet`, such as
+        ``{"optimizer__betas": (0.9, 0.95)}``; ``{"precision": "bfloat16"}`` lets the
+        networks train in less precision, ``{"steps": "recorded"}`` on a GPU by graphs.
+    device : str or torch.device, default="auto"
+        Where to train. "auto" takes CUDA, then Apple's MPS, else the CPU.
+    warm_start : bool, default=False
+        Whether ``fit`` continues with the weights of the last one.
+    random_state : int, RandomState or None, default=None
+        Seeds the split, the weights, the batches and all noise. None seeds afresh;
+        global generators are never used or changed.
+    verbose : int, default=0
+        1 prints a line for each epoch.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Number of columns of the code.
+    gain_over_pca_ : float
+        Share of PCA's loss on the held-out rows that was removed; 0.0 where PCA was
+        kept, NaN where nothing was compared.
+    pca_loss_ : float
+        PCA's loss per held-out row, comparable with `valid_loss` in `history_`; NaN
+        where nothing was compared.
+    mean_ : ndarray of shape (n_features,)
+        Column means of the training rows.
+    n_iter_ : int
+        Number of epochs run.
+    history_ : list of dict
+        One row for each epoch: `epoch`, `train_loss`, `valid_loss`, each term of the
+        loss such as `train_reconstruction`, and `dur` in seconds. Losses are per row,
+        in the loss's own units.
+    net_ : skorch.NeuralNet
+        The trained net; its `module_` takes centred rows.
+    device_ : str
+        Device that the network is on.
+    n_features_in_ : int
+        Number of features seen in ``fit``.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    See Also
+    --------
+    VAETransformer : A probabilistic model: likelihoods, scores in nats, a prior.
+    sklearn.decomposition.PCA : The linear start alone.
+
+    References
+    ----------
+    .. [1] Hinton, G. E. & Salakhutdinov, R. R. (2006). Reducing the dimensionality of
+       data with neural networks. Science 313, 504-507.
+    .. [2] Vincent, P. et al. (2010). Stacked denoising autoencoders. Journal of Machine
+       Learning Research 11, 3371-3408.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_swiss_roll
+    >>> from sklearn_ae import AutoencoderTransformer
+    >>> X, _ = make_swiss_roll(400, random_state=0)
+    >>> ae = AutoencoderTransformer(n_components=2, max_epochs=20, random_state=0)
+    >>> codes = ae.fit_transform(X)
+    >>> codes.shape
+    (400, 2)
+    >>> ae.inverse_transform(codes).shape
+    (400, 3)
+    >>> bool(ae.gain_over_pca_ > 0.2)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        **PART_CONSTRAINTS,
+        "loss": [StrOptions(set(LOSSES)), HasMethods("build")],
+        "output_range": [StrOptions({"auto"}), tuple, None],
+        "latent_density": [
+            StrOptions(set(CODE_DENSITIES)),
+            HasMethods(["fit", "sample"]),
+        ],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        network: str | BaseEstimator = "mlp",
+        init: Literal["pca", "random"] = "pca",
+        guard: bool | float = True,
+        loss: str | BaseEstimator = "squared_error",
+        output_range: Literal["auto"] | tuple[float, float] | None = "auto",
+        corruption: Any = None,
+        penalty: Any = None,
+        latent_density: str | BaseEstimator = "gaussian_mixture",
+        optimizer: Any = "adamw",
+        learning_rate: Literal["auto"] | float = "auto",
+        weight_decay: float = 0.01,
+        batch_size: Literal["auto"] | int = "auto",
+        max_epochs: Literal["auto"] | int = "auto",
+        early_stopping: bool = True,
+        validation_fraction: Literal["auto"] | float | None = "auto",
+        n_iter_no_change: Literal["auto"] | int = "auto",
+        callbacks: list[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        device: str | torch.device = "auto",
+        warm_start: bool = False,
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.network = network
+        self.init = init
+        self.guard = guard
+        self.loss = loss
+        self.output_range = output_range
+        self.corruption = corruption
+        self.penalty = penalty
+        self.latent_density = latent_density
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.device = device
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _check_data(self, X):
+        resolve(self.loss, LOSSES).check_data(X, type(self).__name__)
+
+    def _module_factory(self, start, X):
+        loss = resolve(self.loss, LOSSES)
+        return partial(
+            build_autoencoder,
+            start,
+            Parts(self, (np.nanmin(X), np.nanmax(X))),
+            loss,
+            clipping_link(self, loss, start.mean, X),
+        )
+
+    def _gain(self, baseline, losses):
+        before = baseline.mean()
+        return float(1 - losses.mean() / before) if before > 0 else 0.0
+
+    def _after_training(self, X, rows):
+        rows = thinned(X, MOST_SAMPLED_CODES)
+        codes = np.empty((len(rows), self.n_components_), dtype=np.float32)
+        self._codes = self._apply(self.net_.module_.encode, rows, codes, self._centred)
+        self._density = None
+        self._density_seed = self._stream.randint(2**31)
+
+    def _draw_codes(self, n_samples, rng):
+        if self._density is None:
+            density = clone(resolve(self.latent_density, CODE_DENSITIES), safe=False)
+            if getattr(density, "random_state", 0) is None:
+                density.set_params(random_state=self._density_seed)
+            self._density = density.fit(self._codes)
+        return self._density.sample(n_samples, random_state=rng)
+
+    def _checked_squares(self, X):
+        """Return squared errors and squared distances to the mean, over `_unit`^2."""
+        X = self._checked_rows(X)
+        out = np.empty((len(X), 2), dtype=np.float32)
+        squares = partial(self.net_.module_.squares, unit=self._unit)
+        return self._apply(squares, X, out, self._centred)
+
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Return minus the squared reconstruction error of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float32
+            Minus the squared error summed over the features that are observed, in X's
+            squared units; minus infinity where that is beyond float32.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        errors = self._checked_squares(X)[:, 0]
+        with np.errstate(over="ignore"):
+            return (-errors * np.float64(self._unit) ** 2).astype(np.float32)
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the share of variance that reconstructions explain.
+
+        One minus the squared error over the squared distance to the training mean,
+        both of the observed values and whatever the loss was: 1.0 is perfect, 0.0 no
+        better than the mean. PCA's share with as many components compares.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : None
+            Ignored; there for scikit-learn's conventions.
+
+        Returns
+        -------
+        score : float
+            The share of variance explained; for rows that all equal the training mean,
+            1.0 where they are reconstructed exactly and 0.0 else.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        error, distance = self._checked_squares(X).sum(axis=0, dtype=np.float64)
+        if distance == 0:
+            return 1.0 if error == 0 else 0.0
+        return float(1 - error / distance)
+
+    def denoise(self, X: ArrayLike) -> np.ndarray:
+        """Encode rows and decode them again.
+
+        Equals ``inverse_transform(transform(X))``. It takes noise away where the
+        estimator was fitted with a `corruption` that resembles it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Noisy rows.
+
+        Returns
+        -------
+        X_clean : ndarray of shape (n_samples, n_features)
+            Mean reconstructions in the units, and the floating dtype, of the training
+            rows.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has another number of features, or infinite values.
+        """
+        return self.reconstruct(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
+        tags.input_tags.positive_only = getattr(loss, "positive_only", False)
+        return tags

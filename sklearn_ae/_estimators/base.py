@@ -1,0 +1,181 @@
+"""The verbs of both autoencoders: transform and back, sample."""
+
+from abc import abstractmethod
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ae._fitting.fit import Fitting
+from sklearn_ae._fitting.start import centred_float32
+from sklearn_ae._inference import apply_in_chunks, chunk_rows
+from sklearn_ae._utils import RandomStateLike, random_stream
+from sklearn_ae._validation import check_codes, check_count, check_rows
+
+
+class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting):
+    """Base class of the autoencoders: transform, the way back, and new rows.
+
+    Warning: this class should not be used directly. Use derived classes instead.
+    """
+
+    @abstractmethod
+    def _draw_codes(self, n_samples, rng):
+        """Draw codes to decode, in PCA's units."""
+
+    @property
+    def device_(self) -> str:
+        """Device that the network is on."""
+        return str(self.net_.device)
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
+
+    def _apply(self, function, X, out, prepare, n_rows=None):
+        if n_rows is None:
+            n_rows = chunk_rows(max(self.n_features_in_, self.n_components_))
+        return apply_in_chunks(self.net_, function, X, out, prepare, n_rows)
+
+    def _centred(self, X):
+        return centred_float32(X, self.mean_)
+
+    def _checked_rows(self, X):
+        check_is_fitted(self)
+        return check_rows(self, X, reset=False)
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_components), float32
+            Codes, in X's units as PCA's scores are.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has another number of features, or infinite values.
+        """
+        rows = self._checked_rows(X)
+        out = np.empty((len(rows), self.n_components_), dtype=np.float32)
+        return self._apply(self.net_.module_.encode, rows, out, self._centred)
+
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
+        """Decode codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Mean reconstructions in the units, and the floating dtype, of the training
+            rows.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has another number of columns than `n_components_`, or values that are
+            not finite.
+        """
+        check_is_fitted(self)
+        X = check_codes(self, X)
+        return self._decode(X, self.net_.module_.decode)
+
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
+        """Encode rows and decode their codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            ``inverse_transform(transform(X))``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As for `transform`.
+        """
+        return self.inverse_transform(self.transform(X))
+
+    def _decode(self, codes, function):
+        """Decode codes by a function that gives centred rows; add the mean."""
+        out = np.empty((len(codes), self.n_features_in_), dtype=self.mean_.dtype)
+        return self._in_units(self._apply(function, codes, out, self._float32))
+
+    def _in_units(self, rows):
+        """Add the mean to centred rows, in place, and keep them within bounds."""
+        rows += self.mean_
+        bounds = self.net_.module_.cost.link.bounds
+        return np.clip(rows, *bounds, out=rows) if np.isfinite(bounds).any() else rows
+
+    @staticmethod
+    def _float32(codes):
+        # What overflows is found by the check of the results.
+        with np.errstate(over="ignore"):
+            return np.array(codes, dtype=np.float32)
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        random_state: RandomStateLike = None,
+    ) -> np.ndarray:
+        """Generate rows by decoding random codes.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState or None, default=None
+            Seeds the draws. None draws afresh each time, from a stream of the
+            estimator's own that `random_state` seeded in ``fit``.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Rows in X's units, without observation noise.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `n_samples` is not a positive int.
+        """
+        rng = self._checked_draws(n_samples, random_state)
+        codes = self._draw_codes(n_samples, rng)
+        return self._decode(codes, self.net_.module_.decode)
+
+    def _checked_draws(self, n_samples, random_state):
+        check_is_fitted(self)
+        check_count(n_samples, "n_samples", "sample")
+        return self._rng(random_state)
+
+    def _rng(self, random_state):
+        return self._stream if random_state is None else random_stream(random_state)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.allow_nan = True
+        return tags

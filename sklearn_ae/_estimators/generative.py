@@ -1,0 +1,208 @@
+"""What only a probabilistic model can do: posteriors, scores in nats, draws."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from sklearn_ae._estimators.base import BaseAutoencoder
+from sklearn_ae._fitting.generative import SCORE_DRAWS, GenerativeFitting
+from sklearn_ae._utils import RandomStateLike
+from sklearn_ae._validation import check_count
+
+
+class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
+    """Base class of the probabilistic autoencoders.
+
+    Warning: this class should not be used directly. Use derived classes instead.
+    """
+
+    def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return the posterior distribution of each row's code.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples, n_components), float32
+            What `transform` returns.
+        standard_deviation : ndarray of shape (n_samples, n_components), float32
+            In the units of `mean`; given a row the columns are independent.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        X = self._checked_rows(X)
+        scale = self.net_.module_.code_scale.cpu().numpy()
+        return tuple((part * scale).astype(np.float32) for part in self._moments(X))
+
+    def sample_posterior(
+        self,
+        X: ArrayLike,
+        n_draws: int = 1,
+        *,
+        random_state: RandomStateLike = None,
+    ) -> np.ndarray:
+        """Draw codes from the posterior of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        n_draws : int, default=1
+            Draws of each row.
+        random_state : int, RandomState or None, default=None
+            As for `sample`.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_draws, n_samples, n_components), float32
+            Codes as `transform` returns them; ``codes[0]`` is one draw of all rows.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `n_draws` is not a positive int.
+        """
+        mean, deviation = self.posterior(X)
+        check_count(n_draws, "n_draws", "sample_posterior")
+        rng = self._rng(random_state)
+        noise = rng.standard_normal((n_draws, *mean.shape))
+        return (mean + deviation * noise).astype(np.float32)
+
+    # ---- samples
+
+    def _draw_codes(self, n_samples, rng):
+        module = self.net_.module_
+        if hasattr(self.prior_, "mixture_"):
+            codes = self.prior_.sample(n_samples, random_state=rng)
+        else:
+            generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
+            with torch.inference_mode():
+                codes = self._prior_module().sample(n_samples, generator).numpy()
+        return codes * module.code_scale.cpu().numpy()
+
+    def _draw_rows(self, codes, rng):
+        """Draw rows from the likelihood at codes in PCA's units."""
+        module = self.net_.module_
+        device = self.net_.device
+        generator = torch.Generator(device).manual_seed(int(rng.randint(2**31)))
+        rows = self._decode(
+            codes, lambda code: module.draw(code / module.code_scale, generator)
+        )
+        return self._whole(rows)
+
+    def _whole(self, rows):
+        """Round draws of whole numbers: taking the centre off left a rounding error."""
+        return np.rint(rows, out=rows, where=self.net_.module_.cost.is_discrete)
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        observation_noise: bool = False,
+        random_state: RandomStateLike = None,
+    ) -> np.ndarray:
+        """Generate rows by decoding draws from the prior.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        observation_noise : bool, default=False
+            Whether to draw from the likelihood around each decoded mean, as the data
+            are drawn under the model; without it rows are the means.
+        random_state : int, RandomState or None, default=None
+            Seeds the draws. None draws afresh each time, from a stream of the
+            estimator's own that `random_state` seeded in ``fit``.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Rows in X's units.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `n_samples` is not a positive int.
+        """
+        rng = self._checked_draws(n_samples, random_state)
+        codes = self._draw_codes(n_samples, rng)
+        if observation_noise:
+            return self._draw_rows(codes, rng)
+        return self._decode(codes, self.net_.module_.decode)
+
+    # ---- scores
+
+    def score_samples(self, X: ArrayLike, *, n_draws: int = SCORE_DRAWS) -> np.ndarray:
+        """Return the log-likelihood of each row, estimated by importance sampling.
+
+        The draws have a fixed seed and are the same for every row, so scores are
+        deterministic and depend neither on the order of rows nor on their number. The
+        estimate is a lower bound in expectation that tightens with `n_draws`. That of a
+        row with missing values is the log-likelihood of its observed ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        n_draws : int, default=100
+            Draws from each row's posterior.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float32
+            Log-likelihoods in nats, in X's units: comparable with those of
+            `sklearn.decomposition.PCA` and `sklearn.decomposition.FactorAnalysis`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `n_draws` is not a positive int.
+        """
+        rows = self._checked_rows(X)
+        check_count(n_draws, "n_draws", "score_samples")
+        module = self.net_.module_
+        noise = self._score_noise(n_draws)
+        prior = self._prior_module()
+        return self._apply(
+            lambda x: module.log_likelihood(x, noise, prior),
+            rows,
+            np.empty(len(rows), dtype=np.float32),
+            self._centred,
+            n_rows=self._scored_rows(n_draws),
+        )
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the mean log-likelihood of a row, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : None
+            Ignored; there for scikit-learn's conventions.
+
+        Returns
+        -------
+        score : float
+            The mean of `score_samples`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        return float(self.score_samples(X).mean(dtype=np.float64))

@@ -1,0 +1,160 @@
+"""From an estimator's components to the torch module of its net."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sklearn_ae._modules.autoencoder import Autoencoder
+from sklearn_ae._modules.frames import NOISE_FLOOR, pca_frame, ppca_frame
+from sklearn_ae._modules.variational import VariationalAutoencoder
+from sklearn_ae._utils import HasMethods, StrOptions, resolve
+from sklearn_ae.corruptions._build import (
+    CORRUPTIONS,
+    build_corruption,
+    corrupted_scale,
+)
+from sklearn_ae.networks._by_name import NETWORKS
+from sklearn_ae.penalties import PENALTIES, build_penalty
+
+PART_CONSTRAINTS = {
+    "network": [StrOptions(set(NETWORKS)), HasMethods("build")],
+    "corruption": [
+        StrOptions(set(CORRUPTIONS)),
+        HasMethods("build"),
+        callable,
+        list,
+        None,
+    ],
+    "penalty": [StrOptions(set(PENALTIES)), HasMethods("build"), list, None],
+}
+
+
+class Parts:
+    """What an estimator was given for them.
+
+    Parameters
+    ----------
+    estimator : Fitting
+        Whose parameters to take.
+    data_range : tuple of (float, float)
+        The lowest and the highest value of the training rows.
+    """
+
+    def __init__(self, estimator, data_range):
+        self.network = resolve(estimator.network, NETWORKS)
+        self.corruption = estimator.corruption
+        self.penalty = estimator.penalty
+        self.data_range = data_range
+
+    def frame_options(self, start):
+        """Return what a frame has to know of them."""
+        options = {
+            "pooled_input": getattr(self.network, "pooled_input", False),
+            "corrupted": self.corruption is not None,
+        }
+        if self.corruption is not None:
+            options["seen_scale"] = corrupted_scale(
+                self._corruption(start), start.feature_scale
+            )
+        return options
+
+    def _corruption(self, start):
+        return build_corruption(
+            self.corruption,
+            center=start.mean,
+            feature_scale=start.feature_scale,
+            data_range=self.data_range,
+        )
+
+    def build(self, start, frame, *, encoder_outputs, decoder_outputs, natural_scale):
+        """Return the modules by name, and whether the encoder takes flags.
+
+        Parameters
+        ----------
+        start : Start
+        frame : Frame
+        encoder_outputs, decoder_outputs : int
+            Numbers of columns that the networks give.
+        natural_scale : float
+            What the loss is divided by.
+        """
+        takes_flags = start.is_incomplete and getattr(self.network, "flaggable", False)
+        encoder, decoder = self.network.build(
+            len(start.mean),
+            len(start.variances),
+            encoder_outputs=encoder_outputs,
+            decoder_outputs=decoder_outputs,
+            zero_output=start.components is not None,
+            **({"with_flags": True} if takes_flags else {}),
+        )
+        parts = {"encoder": encoder, "decoder": decoder, "takes_flags": takes_flags}
+        if self.corruption is not None:
+            parts["corruption"] = self._corruption(start)
+        if self.penalty is not None:
+            parts["penalty"] = build_penalty(
+                self.penalty, code_scale=frame.code_scale, natural_scale=natural_scale
+            )
+        return parts
+
+
+def build_autoencoder(start, parts, loss, link):
+    """Return the module of an `AutoencoderTransformer`.
+
+    Parameters
+    ----------
+    start : Start
+    parts : Parts
+    loss : loss instance
+    link : ClippedLink or None
+        What clips reconstructions.
+    """
+    n_components, n_features = len(start.variances), len(start.mean)
+    cost = loss.build(center=start.mean, unit=start.residual_rms, link=link)
+    frame = pca_frame(start, **parts.frame_options(start))
+    built = parts.build(
+        start,
+        frame,
+        encoder_outputs=n_components,
+        decoder_outputs=n_features,
+        natural_scale=cost.natural_scale,
+    )
+    return Autoencoder(frame=frame, cost=cost, **built)
+
+
+def build_variational(start, rows, parts, likelihood, prior, bound):
+    """Return the module of a `VAETransformer`.
+
+    Parameters
+    ----------
+    start : Start
+    rows : ndarray of shape (n_rows, n_features)
+        Centred rows for the prior's pseudo rows; there may be none.
+    parts : Parts
+    likelihood : Likelihood
+    prior : prior instance
+    bound : dict
+        The module's parameters `beta`, `free_bits` and `n_draws`.
+    """
+    n_components, n_features = len(start.variances), len(start.mean)
+    cost = likelihood.build(
+        center=start.mean,
+        noise_scale=float(np.sqrt(start.noise_variance)),
+        noise_floor=NOISE_FLOOR * start.scale,
+    )
+    if cost.noise_variance is not None:
+        start = replace(start, noise_variance=cost.noise_variance)
+    frame = ppca_frame(start, **parts.frame_options(start))
+    built = parts.build(
+        start,
+        frame,
+        encoder_outputs=2 * n_components,
+        decoder_outputs=n_features,
+        natural_scale=1.0,
+    )
+    return VariationalAutoencoder(
+        frame=frame,
+        cost=cost,
+        prior=prior.build(n_components, rows, start.feature_scale),
+        **bound,
+        **built,
+    )

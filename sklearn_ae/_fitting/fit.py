@@ -1,0 +1,227 @@
+"""How both autoencoders are fitted: start, train, compare with PCA."""
+
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from sklearn_ae._fitting.guard import DEFAULT_LEVEL, is_better
+from sklearn_ae._fitting.start import centred_float32, fit_start
+from sklearn_ae._training.run import all_rows, hold_out, run
+from sklearn_ae._training.settings import (
+    TRAINING_CONSTRAINTS,
+    check_validation,
+    make_net,
+)
+from sklearn_ae._utils import (
+    Interval,
+    StrOptions,
+    choose_device,
+    fit_context,
+    random_stream,
+    unchanged_on_error,
+)
+from sklearn_ae._validation import check_rows
+
+
+class Fitting(BaseEstimator, metaclass=ABCMeta):
+    """Base class of what is fitted: `fit` and `partial_fit`.
+
+    Warning: this class should not be used directly. Use derived classes instead.
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions({"pca", "random"})],
+        "guard": ["boolean", Interval(Real, 0, 0.5, closed="right")],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    @abstractmethod
+    def _check_data(self, X):
+        """Raise where a part cannot work on X."""
+
+    @abstractmethod
+    def _module_factory(self, start, X):
+        """Return a callable without arguments that builds the module."""
+
+    @abstractmethod
+    def _gain(self, baseline, losses):
+        """Return `gain_over_pca_` from the held-out rows' losses."""
+
+    def _refine(self, rows, continued):
+        """Better what training gave, by the held-out rows; nothing by default."""
+
+    @abstractmethod
+    def _after_training(self, X, rows):
+        """Learn what needs the trained net.
+
+        `rows` are those trained on; None where there are none to compare by.
+        """
+
+    def _training_callbacks(self):
+        """Return the callbacks that an estimator's own options need."""
+        return []
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Fit the model to X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows; at least two. NaN is a missing value.
+        y : None
+            Ignored; there for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X is not numeric and dense, has infinite values or a column without any
+            value, or a part cannot work on it; the estimator is then left as it was.
+        FloatingPointError
+            If the loss became infinite or NaN in training.
+        """
+        with unchanged_on_error(self):
+            continued = self.warm_start and hasattr(self, "net_")
+            X = check_rows(self, X, reset=not continued)
+            check_validation(self)
+            if continued:
+                rows = self._continue(X, "warm_start=True")
+                with self.net_.restored_on_error():
+                    compared = self._train(rows, continued=True)
+            else:
+                compared = self._train(*self._begin(X))
+            self._finish(X, compared)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Train for one epoch on X, starting afresh on the first call.
+
+        The first call takes the centre, the scales and the PCA from its rows, so make
+        it large enough to represent the data. No rows are held out, so there is neither
+        early stopping nor a guard, and the learning rate stays constant.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows; at least two in the first call.
+        y : None
+            Ignored; there for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`, or if the number of features has changed.
+        FloatingPointError
+            If the loss became infinite or NaN; weights are then as before the call.
+        """
+        with unchanged_on_error(self):
+            first = not hasattr(self, "net_")
+            X = check_rows(self, X, reset=first)
+            if first:
+                rows, _ = self._begin(X)
+            else:
+                rows = self._continue(X, "partial_fit")
+            with self.net_.restored_on_error():
+                self.net_.module_.use_networks(True)
+                seed = self._stream.randint(2**31)
+                rows = all_rows(rows, self.net_)
+                run(self, rows, seed, max_epochs=1, scheduled=False)
+            self.gain_over_pca_ = self.pca_loss_ = float("nan")
+            self._finish(X, None)
+        return self
+
+    def _continue(self, X, who):
+        """Return the centred rows to go on with."""
+        if self.n_components != self.n_components_:
+            raise ValueError(
+                f"n_components was {self.n_components_} and is now "
+                f"{self.n_components}, but {who} continues with the same network; "
+                "call fit with warm_start=False to start afresh."
+            )
+        self._check_data(X)
+        return centred_float32(X, self.mean_)
+
+    def _begin(self, X):
+        """Build the net; return the centred rows and whether PCA is exact on them."""
+        self._check_data(X)
+        rng = random_stream(self.random_state)
+        self._stream = np.random.RandomState(rng.randint(2**31))
+        start, rows = fit_start(X, self.n_components, self.init, self._stream)
+        self.mean_ = start.mean
+        self.n_components_ = self.n_components
+        self._unit = start.scale
+        self.net_ = self._new_net(self._module_factory(start, X))
+        return rows, start.is_exact
+
+    def _new_net(self, factory):
+        device, callbacks = choose_device(self.device), self._training_callbacks()
+        return make_net(self, factory, device, callbacks, self._stream.randint(2**31))
+
+    def _train(self, rows, exact=False, continued=False):
+        """Train with held-out rows, and keep PCA unless it is beaten.
+
+        Return the rows, with those held out; None where none were compared.
+        """
+        net = self.net_
+        module = net.module_
+        self.gain_over_pca_ = self.pca_loss_ = float("nan")
+        if exact and module.corruption is None and module.penalty is None:
+            # PCA reproduces every row: nothing is left to learn.
+            module.use_networks(False)
+            self.gain_over_pca_ = 0.0
+            return None
+        rows = hold_out(rows, net, self.validation_fraction, self._stream)
+        seed = self._stream.randint(2**31)
+        module.use_networks(True)
+        run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
+        if rows.valid is None:
+            return None
+        self._refine(rows, continued)
+        if self.init == "pca":
+            self._compare_with_pca(rows)
+        return rows
+
+    def _compare_with_pca(self, rows):
+        """Note the gain on the held-out rows; keep PCA unless it is significant."""
+        net = self.net_
+        losses, training_losses = map(self._compared_losses, (rows.valid, rows))
+        net.module_.use_networks(False)
+        baseline, training_baseline = map(self._compared_losses, (rows.valid, rows))
+        self.pca_loss_ = float(net.row_losses(rows.valid).mean())
+        training_gains = training_baseline - training_losses
+        if self.guard and not self._is_gain(baseline - losses, training_gains):
+            self.gain_over_pca_ = 0.0
+            return
+        net.module_.use_networks(True)
+        self.gain_over_pca_ = self._gain(baseline, losses)
+
+    def _compared_losses(self, rows):
+        """Return what the guard compares: the loss of each row."""
+        return self.net_.row_losses(rows)
+
+    def _is_gain(self, gains, other_gains=()):
+        level = DEFAULT_LEVEL if isinstance(self.guard, bool) else self.guard
+        return is_better(gains, level, other_gains)
+
+    def _finish(self, X, rows):
+        net = self.net_
+        net._set_training(False)
+        self.history_ = net.curves()
+        self.n_iter_ = len(self.history_)
+        self._after_training(X, rows)

@@ -1,0 +1,211 @@
+"""How a VAE is fitted: the guard by likelihoods, learned noise, and the prior."""
+
+from warnings import warn
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ae._fitting.fit import Fitting
+from sklearn_ae._fitting.guard import with_worst_twice
+from sklearn_ae._fitting.start import largest_noise_variance
+from sklearn_ae._inference import thinned
+from sklearn_ae._training.callbacks import KLWarmUp
+from sklearn_ae._training.run import run
+from sklearn_ae._utils import resolve
+from sklearn_ae.priors import PRIORS
+
+# Seeds the draws of importance sampling, so that scores are deterministic.
+SCORE_SEED = 0
+SCORE_DRAWS = 100
+# Draws of each row with which the guard compares densities.
+GUARD_DRAWS = 10
+# Numbers in the codes' largest layer that are evaluated at a time when scoring.
+SCORE_BUDGET = 2**22
+# A code column is in use if its posterior mean varies by more than this, and says more
+# than it leaves open if by more than that.
+ACTIVE, INFORMED = 0.01, 0.5
+# Step by which learned noise is widened.
+WIDENING = 1.1
+# Share of the epochs over which the divergence's weight rises in a second training.
+SECOND_WARM_UP = 0.5
+
+
+class GenerativeFitting(Fitting):
+    """Fits a probabilistic model.
+
+    Warning: this class should not be used directly. Use derived classes instead.
+    """
+
+    def _gain(self, baseline, losses):
+        return float(baseline.mean() - losses.mean())
+
+    # ---- the guard
+
+    def _compared_losses(self, rows):
+        """Return minus the log-likelihoods: bounds from one draw are too noisy."""
+        module = self.net_.module_
+        device = self.net_.device
+        generator = torch.Generator(device).manual_seed(SCORE_SEED)
+
+        def losses(x):
+            shape = (len(x), GUARD_DRAWS, self.n_components_)
+            noise = torch.randn(shape, generator=generator, device=device)
+            prior = module.prior.given(module.posterior)
+            return -module.log_likelihood(x, noise, prior)
+
+        return self._over_rows(
+            losses, thinned(rows.data), self._scored_rows(GUARD_DRAWS)
+        )
+
+    def _is_gain(self, gains, other_gains=()):
+        return super()._is_gain(with_worst_twice(gains), other_gains)
+
+    # ---- training
+
+    def _training_callbacks(self):
+        share = 0.0 if self.kl_warmup == "auto" else self.kl_warmup
+        return [("kl_warmup", KLWarmUp(share))]
+
+    def _refine(self, rows, continued):
+        if not continued:
+            self._train_again(rows)
+        self._widen_noise(rows.valid)
+
+    def _widen_noise(self, rows):
+        """Widen the learned noise to the errors of the held-out rows.
+
+        It was learned on rows that the networks reconstruct better than others. Where
+        it is too narrow, the likelihood of other rows falls without bound.
+        """
+        cost = self.net_.module_.cost
+        best, wider = -np.inf, self._cautious_mean(rows)
+        while wider > best:
+            best = wider
+            cost.widen(WIDENING)
+            wider = self._cautious_mean(rows)
+        cost.widen(1 / WIDENING)
+
+    def _cautious_mean(self, rows):
+        return with_worst_twice(-self.net_.row_losses(rows)).mean()
+
+    def _train_again(self, rows):
+        """Train once more with a warm-up where code columns say little.
+
+        From the same start, with the divergence's weight rising from zero, columns are
+        put to use before they have to pay for it. The better net by the bound on the
+        held-out rows stays.
+        """
+        if self.kl_warmup != "auto" or self.beta > 1:
+            return
+        mean, _ = self._moments_over(thinned(rows.data))
+        if (mean.var(axis=0) > INFORMED).sum() >= self._n_usable(rows):
+            return
+        first = self.net_
+        self.net_ = second = self._new_net(first.module)
+        warm_up = dict(second.callbacks_)["kl_warmup"]
+        warm_up.set_params(share=SECOND_WARM_UP)
+        seed = self._stream.randint(2**31)
+        run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
+        warm_up.set_params(share=0.0)
+        bounds = [-net.row_losses(rows.valid).mean() for net in (first, second)]
+        if bounds[0] >= bounds[1]:
+            self.net_ = first
+
+    def _n_usable(self, rows):
+        """Return how many code columns the data evidently can use.
+
+        With a start at probabilistic PCA: the axes whose variance is above that of pure
+        noise.
+        """
+        if self.init == "random":
+            # Nothing is known of the axes, but a code that says nothing is a failure
+            # where any column of the data varies.
+            return int(self.net_.module_.input_scale.any())
+        # Where training starts a posterior variance is noise over variance.
+        ratios = (-self.net_.module_.log_variance).exp().cpu().numpy()
+        return (ratios > largest_noise_variance(len(rows), self.n_features_in_)).sum()
+
+    # ---- after training
+
+    def _choose_prior(self, rows):
+        """Keep a mixture fitted to the codes if held-out rows are likelier by it."""
+        self.prior_ = resolve(self.prior, PRIORS)
+        if rows is None or not hasattr(self.prior_, "fit"):
+            return
+        mean, deviation = self._moments_over(thinned(rows.data))
+        codes = mean + deviation * self._stream.standard_normal(mean.shape)
+        density = clone(self.prior_)
+        if density.random_state is None:
+            density.set_params(random_state=self._stream.randint(2**31))
+        density.fit(codes, normal_weight=1 / (len(codes) + 1))
+        module = self.net_.module_
+        noise = self._score_noise(SCORE_DRAWS)
+        before, after = (
+            self._over_rows(
+                lambda x, prior=prior: module.log_likelihood(x, noise, prior),
+                rows.valid.data,
+                self._scored_rows(SCORE_DRAWS),
+            )
+            for prior in (
+                module.prior.given(module.posterior),
+                density.as_module().to(self.net_.device),
+            )
+        )
+        if not self.guard or self._is_gain(after - before):
+            self.prior_ = density
+
+    def _over_rows(self, function, rows, n_rows):
+        """Apply a function to centred rows, wherever they are kept."""
+        self.net_._set_training(False)
+        device = self.net_.device
+        with torch.inference_mode():
+            parts = [function(x.to(device)).cpu().numpy() for x in rows.split(n_rows)]
+        return np.concatenate(parts).astype(np.float64)
+
+    def _moments_over(self, rows):
+        """Return means and deviations of centred rows' codes, on the prior's scale."""
+        return np.split(self._over_rows(self.net_.module_.moments, rows, 4096), 2, 1)
+
+    def _after_training(self, X, rows):
+        self._choose_prior(rows)
+        mean, deviation = self._moments(thinned(X))
+        variance = np.square(deviation)
+        kl = 0.5 * (np.square(mean) + variance - 1 - np.log(variance))
+        self.kl_per_component_ = kl.mean(axis=0)
+        self.active_units_ = mean.var(axis=0) > ACTIVE
+        n_active, n_usable = self.active_units_.sum(), self._n_usable(X)
+        if n_active < n_usable:
+            warn(
+                f"Training left only {n_active} of the {self.n_components_} code "
+                f"columns in use (see active_units_) where the data could fill "
+                f"{n_usable}; try free_bits=0.1 or a lower beta, or set n_components "
+                "to the number in use.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    def _moments(self, X):
+        """Return means and standard deviations on the prior's scale."""
+        out = np.empty((len(X), 2 * self.n_components_), dtype=np.float64)
+        self._apply(self.net_.module_.moments, X, out, self._centred)
+        return np.split(out, 2, axis=1)
+
+    # ---- densities
+
+    def _score_noise(self, n_draws):
+        generator = torch.Generator().manual_seed(SCORE_SEED)
+        noise = torch.randn(n_draws, self.n_components_, generator=generator)
+        return noise.to(self.net_.device)
+
+    def _prior_module(self):
+        """Return the module of the prior in use."""
+        if hasattr(self.prior_, "mixture_"):
+            return self.prior_.as_module().to(self.net_.device)
+        module = self.net_.module_
+        with torch.inference_mode():
+            return module.prior.given(module.posterior)
+
+    def _scored_rows(self, n_draws):
+        return max(1, SCORE_BUDGET // (n_draws * max(self.n_features_in_, 512)))

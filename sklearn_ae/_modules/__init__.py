@@ -1,0 +1,5 @@
+"""The torch modules: a network beside a linear path, the links, the frames.
+
+May import nothing of the package: modules receive built parts.
+`_fitting`, `_estimators` and the components may import from it.
+"""

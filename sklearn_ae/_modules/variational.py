@@ -1,0 +1,239 @@
+"""The torch module of the variational autoencoder: its bounds and its likelihood."""
+
+import math
+
+import torch
+
+from sklearn_ae._modules.autoencoder import TwoPaths
+
+# Log variances stay within this distance of where they start, so that no exponential
+# can overflow.
+LOG_VARIANCE_REACH = 10.0
+
+
+class VariationalAutoencoder(TwoPaths):
+    """Normal posteriors over codes; the terms are reconstruction, KL and penalty.
+
+    With several draws in training, `bound` takes the place of the first two: minus the
+    logarithm of the mean importance weight.
+
+    Parameters
+    ----------
+    prior : nn.Module
+        A built prior.
+    beta : float
+        Weight of the KL divergence.
+    free_bits : float
+        Nats per code column below which, on the mean over a batch, training does not
+        count the KL divergence.
+    n_draws : int
+        Draws of each row's code in training.
+    encoder, decoder, frame, cost, **parts
+        As for the base class; the encoder gives means, then log variances.
+
+    Attributes
+    ----------
+    kl_weight : Tensor of no dimensions
+        The weight in training, which a warm-up changes between steps. It is not part of
+        the state: the weights of any epoch go with the last one.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        frame,
+        cost,
+        *,
+        prior,
+        beta=1.0,
+        free_bits=0.0,
+        n_draws=1,
+        **parts,
+    ):
+        super().__init__(encoder, decoder, frame, cost, **parts)
+        self.prior = prior
+        self.beta = beta
+        self.free_bits = free_bits
+        self.n_draws = n_draws
+        self.register_buffer("kl_weight", torch.tensor(float(beta)), persistent=False)
+        self.register_buffer(
+            "log_variance", torch.as_tensor(frame.log_variance, dtype=torch.float32)
+        )
+
+    def _linear_log_variance(self, missing):
+        """Return the log variance of probabilistic PCA given the observed values.
+
+        The precision of a code is one plus the squares of its loadings over the noise
+        variance; missing values take theirs away. (What they do to the correlation of
+        codes is left to the network.)
+        """
+        if missing is None or self.decode_weight is None:
+            return self.log_variance
+        squares = self.decode_weight.square()
+        total = squares.sum(1).clamp(min=torch.finfo(squares.dtype).tiny)
+        share = 1 - (missing.to(squares.dtype) @ squares.T) / total
+        signal = torch.expm1(-self.log_variance)
+        return -torch.log1p(signal * share.clamp(0.0, 1.0))
+
+    def posterior(self, x, missing=None):
+        """Return mean and log variance of filled rows' codes, on the prior's scale."""
+        mean = None
+        log_variance = self._linear_log_variance(missing).expand(len(x), -1)
+        if self.networks_on:
+            output = self._encoder_output(x, missing)
+            mean_output, log_variance_output = output.chunk(2, dim=1)
+            mean = self.code_branch_scale * mean_output
+            log_variance = torch.add(
+                log_variance,
+                torch.tanh(log_variance_output / LOG_VARIANCE_REACH),
+                alpha=LOG_VARIANCE_REACH,
+            )
+        return self._with_linear_path(mean, x), log_variance
+
+    def inner_code(self, x, missing=None):
+        """Return the posterior means of filled rows."""
+        return self.posterior(x, missing)[0]
+
+    def reparameterised(self, mean, log_variance, generator):
+        """Draw one code a row: the mean plus standard deviations of normal noise."""
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        return torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
+
+    def _kl(self, prior, mean, log_variance, code):
+        terms = prior.kl_terms(mean, log_variance, code)
+        if self.training and self.free_bits:
+            # Terms of several columns together have the bits of all of them.
+            floor = self.free_bits * mean.shape[1] / terms.shape[1]
+            return terms.mean(0).clamp(min=floor).sum().expand(len(mean))
+        return terms.sum(1)
+
+    def forward(self, x):
+        generator = self._generator(x)
+        x, missing = self.without_nan(x, self.incomplete)
+        x = self.cost.drawn(x, generator)
+        seen = self._corrupted(x, generator)
+        mean, log_variance = self.posterior(self.filled(seen, missing), missing)
+        weight = self.kl_weight if self.training else self.beta
+        prior = self.prior.given(self.posterior)
+        if self.n_draws > 1:
+            noise = torch.randn(
+                (len(x), self.n_draws, mean.shape[1]),
+                generator=generator,
+                device=x.device,
+            )
+            weights, _ = self._log_weights(
+                x, missing, mean, log_variance, noise, prior, weight
+            )
+            terms = {"bound": math.log(self.n_draws) - weights.logsumexp(1)}
+        else:
+            code = self.reparameterised(mean, log_variance, generator)
+            reconstruction = self._over_observed(
+                self.cost.nll, x, self.parameter(code), missing
+            )
+            terms = {
+                "reconstruction": reconstruction,
+                "kl": weight * self._kl(prior, mean, log_variance, code),
+            }
+        encode = self._encoding(missing)
+        return self._with_penalty(terms, mean, encode, seen, generator)
+
+    def _log_weights(self, x, missing, mean, log_variance, noise, prior, weight=1.0):
+        """Return the logarithm of each draw's importance weight, and the decoded draws.
+
+        They are those of the observed values.
+        """
+        code = mean[:, None] + (0.5 * log_variance).exp()[:, None] * noise
+        n_rows, n_draws, n_components = code.shape
+        flat = code.reshape(-1, n_components)
+        repeated = x.repeat_interleave(n_draws, dim=0)
+        if missing is not None:
+            missing = missing.repeat_interleave(n_draws, dim=0)
+        parameter = self.parameter(flat)
+        nll = self._over_observed(self.cost.nll, repeated, parameter, missing)
+        log_posterior = (
+            -0.5 * noise.square().sum(-1)
+            - 0.5 * log_variance.sum(1, keepdim=True)
+            - 0.5 * n_components * math.log(2 * math.pi)
+        )
+        log_prior = prior.log_prob(flat).reshape(n_rows, n_draws)
+        log_weights = weight * (log_prior - log_posterior)
+        return log_weights - nll.reshape(n_rows, n_draws), parameter
+
+    def log_likelihood(self, x, noise, prior):
+        """Return the importance-sampled log-likelihood of each row, in nats.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_rows, n_features)
+            Centred rows; the likelihood of one with NaN is that of its other values.
+        noise : Tensor of shape (n_draws, n_components) or (n_rows, n_draws, \
+                n_components)
+            Standard normal draws, the same for all rows or each row's own.
+        prior : nn.Module
+            What the codes come from.
+        """
+        x, missing = self.without_nan(x)
+        posterior = self.posterior(self.filled(x, missing), missing)
+        weights, _ = self._log_weights(x, missing, *posterior, noise, prior)
+        return weights.logsumexp(1) - math.log(noise.shape[-2])
+
+    def _proposals(self, x, noise, prior, max_iter, tol):
+        """Return filled rows, where they were, and weighted proposals of what was."""
+        x, missing = self.completed(x, max_iter, tol)
+        posterior = self.posterior(x, missing)
+        observed = x.masked_fill(missing, 0.0)
+        log_weights, parameter = self._log_weights(
+            observed, missing, *posterior, noise, prior
+        )
+        repeated = observed.repeat_interleave(log_weights.shape[1], dim=0)
+        parameter = self.cost.of_row(repeated, parameter)
+        parameter = parameter.reshape(*log_weights.shape, -1)
+        return x, missing, log_weights.softmax(1), parameter
+
+    def conditional_mean(self, x, noise, prior, *, max_iter, tol):
+        """Fill in the mean of missing values given the others.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_rows, n_features)
+            Centred rows.
+        noise, prior
+            As for `log_likelihood`.
+        max_iter, tol
+            As for `completed`.
+        """
+        x, missing, weights, parameter = self._proposals(x, noise, prior, max_iter, tol)
+        means = self.cost.link.mean(parameter.flatten(0, 1)).reshape(parameter.shape)
+        return torch.where(missing, (weights[:, None] @ means)[:, 0], x)
+
+    def conditional_draws(self, x, noise, prior, n_draws, generator, *, max_iter, tol):
+        """Fill in draws of missing values given the others.
+
+        Parameters
+        ----------
+        x, noise, prior, max_iter, tol
+            As for `conditional_mean`.
+        n_draws : int
+        generator : torch.Generator
+
+        Returns
+        -------
+        x : Tensor of shape (n_rows, n_draws, n_features)
+        """
+        x, missing, weights, parameter = self._proposals(x, noise, prior, max_iter, tol)
+        chosen = weights.multinomial(n_draws, replacement=True, generator=generator)
+        chosen = chosen[:, :, None].expand(-1, -1, parameter.shape[2])
+        parameter = parameter.gather(1, chosen)
+        draws = self.cost.sample(parameter.flatten(0, 1), generator)
+        return torch.where(missing[:, None], draws.reshape(parameter.shape), x[:, None])
+
+    def moments(self, x):
+        """Return posterior means, then standard deviations, on the prior's scale."""
+        x, missing = self.without_nan(x)
+        mean, log_variance = self.posterior(self.filled(x, missing), missing)
+        return torch.cat([mean, (0.5 * log_variance).exp()], dim=1)
+
+    def draw(self, code, generator):
+        """Draw centred rows from the likelihood at codes on the prior's scale."""
+        return self.cost.sample(self.parameter(code), generator)

@@ -1,0 +1,336 @@
+"""The skorch net inside an estimator: its steps and the epoch loop."""
+
+import copy
+import inspect
+import math
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
+from torch import nn
+
+from sklearn_ae._training.batches import Batches
+from sklearn_ae._training.optim import FlatAdamW
+from sklearn_ae._training.recording import scaled_loss
+from sklearn_ae._training.steps import Steps
+
+# Rows that are evaluated at a time in validation.
+VALIDATION_BATCH = 4096
+# Share of the steps over which the learning rate rises to its peak.
+WARM_UP = 0.15
+
+
+class SumOfTerms(nn.Module):
+    """The mean over rows of the sum of their loss terms."""
+
+    def forward(self, terms, y=None):
+        return sum(terms.values()).mean()
+
+
+def warm_up_and_cosine(progress):
+    """Return the learning rate's share of its peak at a share of the training."""
+    if progress < WARM_UP:
+        return progress / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
+
+
+class Net(NeuralNet):
+    """A NeuralNet that trains on `Rows`, with a learning rate schedule and clipping.
+
+    Batch events cost time: where no callback asks for them, an epoch loop of our own
+    runs, else skorch's; both take the same steps.
+
+    Parameters
+    ----------
+    module : callable
+        Returns the module.
+    weight_decay : float
+        Decay of weight matrices; biases and scales are left alone.
+    max_grad_norm : float
+        Largest norm of all gradients together.
+    precision : {"float32", "bfloat16"}, default="float32"
+        What the networks compute in while training, by autocast. The linear path, the
+        losses, validation and all that a fitted estimator computes are float32.
+    steps : {"auto", "plain", "recorded"}, default="auto"
+        How gradients are computed. "plain": by autograd. "recorded": the operations of
+        the first step are recorded and repeated, on a GPU as one graph; autograd takes
+        the steps of modules that cannot be recorded. "auto" records on the CPU where
+        there are enough steps to repay the recording, and leaves a GPU to autograd.
+    **kwargs
+        As for `skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module,
+        *,
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        precision="float32",
+        steps="auto",
+        **kwargs,
+    ):
+        settings = {
+            "criterion": SumOfTerms,
+            "optimizer": FlatAdamW,
+            "iterator_train": Batches,
+            "iterator_train__shuffle": True,
+            "iterator_valid": Batches,
+            "iterator_valid__batch_size": VALIDATION_BATCH,
+            "train_split": None,
+            "verbose": 0,
+        }
+        super().__init__(module, **{**settings, **kwargs})
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+        self.precision = precision
+        self.steps = steps
+
+    def get_default_callbacks(self):
+        """Time each epoch; print a line for it when asked to."""
+        callbacks = [("epoch_timer", EpochTimer())]
+        if self.verbose:
+            ignored = ["train_batch_count", "valid_batch_count"]
+            callbacks.append(("print_log", PrintLog(keys_ignored=ignored)))
+        return callbacks
+
+    def initialize_callbacks(self):
+        """Initialise the callbacks and see which events they need."""
+        super().initialize_callbacks()
+        callbacks = [callback for _, callback in self.callbacks_]
+        self.has_batch_events_ = any(
+            getattr(type(callback), event, None) is not getattr(Callback, event)
+            for callback in callbacks
+            for event in ("on_batch_begin", "on_batch_end", "on_grad_computed")
+        )
+        # A scheduler of the user's takes the place of ours.
+        self.is_scheduled_ = not any(isinstance(c, LRScheduler) for c in callbacks)
+        return self
+
+    def initialize_optimizer(self, triggered_directly=None):
+        """Make the optimizer, with weight decay for matrices only."""
+        parameters = [
+            (name, value)
+            for name, value in self.get_all_learnable_params()
+            if value.requires_grad
+        ]
+        args, kwargs = self.get_params_for_optimizer("optimizer", parameters)
+        accepted = inspect.signature(self.optimizer).parameters
+        if "max_grad_norm" in accepted:
+            kwargs.setdefault("max_grad_norm", self.max_grad_norm)
+        is_grouped = "optimizer__param_groups" in vars(self)
+        if self.weight_decay and "weight_decay" in accepted and not is_grouped:
+            matrices = [value for _, value in parameters if value.ndim > 1]
+            others = [value for _, value in parameters if value.ndim <= 1]
+            kwargs.setdefault("weight_decay", self.weight_decay)
+            groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+            args = ([group for group in groups if group["params"]],)
+        self.optimizer_ = self.optimizer(*args, **kwargs)
+        # An optimizer that calls its closure several times wants skorch's own loop.
+        closure = inspect.signature(self.optimizer_.step).parameters.get("closure")
+        self.needs_closure_ = (
+            closure is not None and closure.default is inspect.Parameter.empty
+        )
+        # Groups may have rates of their own; they keep their proportions.
+        self.relative_rates_ = [
+            group["lr"] / self.lr for group in self.optimizer_.param_groups
+        ]
+        return self
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Return the rows to train on and those held out."""
+        return X, X.valid
+
+    def notify(self, method_name, **cb_kwargs):
+        """Tell the callbacks; one that wants to stop is not taken for a Ctrl-C."""
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as stop:
+            raise StopTraining from stop
+
+    def train(self, rows, epochs, scheduled=True):
+        """Train for some epochs more, keeping the optimiser's state.
+
+        The learning rate starts at `lr`, whatever an earlier schedule left.
+
+        Returns
+        -------
+        interrupted : bool
+            Whether Ctrl-C ended it.
+        """
+        n_batches = len(self.get_iterator(rows, training=True))
+        self.n_steps_ = epochs * n_batches if scheduled and self.is_scheduled_ else None
+        self.step_ = 0
+        if self.is_scheduled_:
+            self._set_rates(1.0)
+        self.interrupted_ = False
+        self.module_.incomplete = rows.is_incomplete
+        self.module_.precision = self.precision
+        self.max_epochs = epochs
+        self.steps_ = Steps(
+            self.module_,
+            self.criterion_,
+            self._zero_grad,
+            epochs * n_batches,
+            kind=self.steps,
+        )
+        try:
+            self.partial_fit(rows)
+        finally:
+            # It holds the buffers of a whole step, which no pickle should have.
+            del self.steps_
+        for epoch in self.history:
+            epoch.pop("batches", None)
+        return self.interrupted_
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Run skorch's loop, and remember whether it was cut short by Ctrl-C."""
+        try:
+            return super().fit_loop(X, y, epochs, **fit_params)
+        except StopTraining:
+            return self
+        except KeyboardInterrupt:
+            self.interrupted_ = True
+            # The epoch that was under way has no losses yet.
+            self.history.pop()
+            raise
+
+    def infer(self, x, **fit_params):
+        """Return the loss terms of each row of a batch."""
+        return self.module_(x.to(self.device), **fit_params)
+
+    def get_loss(self, y_pred, y_true=None, X=None, training=False):
+        """Return the mean loss of a batch in its own units."""
+        return self.criterion_(y_pred) * self.module_.natural_scale
+
+    def _set_rates(self, factor):
+        groups = self.optimizer_.param_groups
+        for group, relative in zip(groups, self.relative_rates_, strict=True):
+            group["lr"] = self.lr * relative * factor
+
+    def _step_optimizer(self, step_fn):
+        if self.n_steps_ is not None:
+            # The middle of the step, so that neither the first nor the last is nothing.
+            self._set_rates(warm_up_and_cosine((self.step_ + 0.5) / self.n_steps_))
+        self.step_ += 1
+        super()._step_optimizer(step_fn)
+
+    def train_step_single(self, batch, **fit_params):
+        """One step of skorch's own loop."""
+        self._set_training(True)
+        terms = self.infer(batch[0])
+        scaled_loss(self.criterion_(terms), batch[0]).backward()
+        self._clip_gradients()
+        terms = {name: term.detach() for name, term in terms.items()}
+        return {"loss": self.get_loss(terms), "y_pred": terms}
+
+    def _zero_grad(self):
+        # In place: a recorded step writes into these tensors.
+        self.optimizer_.zero_grad(set_to_none=False)
+
+    def _clip_gradients(self):
+        if "max_grad_norm" not in self.optimizer_.defaults:
+            nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
+
+    def _train_on(self, batches):
+        """Take a step for each batch and return the sums of the loss terms."""
+        self._set_training(True)
+        self.steps_.begin_epoch()
+        for x, _ in batches:
+            self.steps_(x)
+            self._clip_gradients()
+            self._step_optimizer(None)
+        return self.steps_.take_sums()
+
+    def _evaluate_on(self, batches):
+        """Return the sums of the loss terms."""
+        self._set_training(False)
+        with torch.no_grad():
+            parts = [self.infer(x) for x, _ in batches]
+        return {name: sum(part[name].sum() for part in parts) for name in parts[0]}
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run one epoch and record the mean of each loss term."""
+        if iterator is None:
+            return
+        if not (self.has_batch_events_ or self.needs_closure_):
+            evaluate = self._train_on if training else self._evaluate_on
+            totals = evaluate(iterator)
+            self.history.record(prefix + "_batch_count", len(iterator))
+        else:
+            totals = {}
+
+            def adding_step(batch, **params):
+                step = step_fn(batch, **params)
+                for name, term in step["y_pred"].items():
+                    totals[name] = totals.get(name, 0.0) + term.sum()
+                return step
+
+            super().run_single_epoch(
+                iterator, training, prefix, adding_step, **fit_params
+            )
+        self._record_terms(totals, len(iterator.data), prefix)
+
+    def _record_terms(self, totals, n_rows, prefix):
+        # The only place where an epoch waits for the device.
+        values = torch.stack(list(totals.values())).cpu().double() / n_rows
+        means = (values * self.module_.natural_scale).tolist()
+        loss = sum(means)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"Training diverged: the loss was not finite in epoch "
+                f"{len(self.history)}; lower learning_rate or scale X."
+            )
+        self.history.record(prefix + "_loss", loss)
+        for name, mean in zip(totals, means, strict=True):
+            self.history.record(f"{prefix}_{name}", mean)
+
+    def row_losses(self, rows):
+        """Return the loss of each row, in the loss's own units, as in validation."""
+        self._set_training(False)
+        # Not in inference mode, whose tensors a penalty could not differentiate by.
+        with torch.no_grad():
+            parts = [
+                sum(self.infer(x).values()) for x, _ in Batches(rows, VALIDATION_BATCH)
+            ]
+        losses = torch.cat(parts).cpu().numpy().astype(np.float64)
+        return losses * self.module_.natural_scale
+
+    def curves(self):
+        """Return the history of epochs without what counts batches."""
+        skipped = ("train_batch_count", "valid_batch_count")
+        return [
+            {name: value for name, value in epoch.items() if name not in skipped}
+            for epoch in self.history
+        ]
+
+    @contextmanager
+    def restored_on_error(self):
+        """Put weights, optimiser and history back if the block raises."""
+        weights = copy.deepcopy(self.module_.state_dict())
+        networks_on = self.module_.networks_on
+        state = copy.deepcopy(self.optimizer_.state_dict())
+        history = list(self.history)
+        try:
+            yield
+        except BaseException:
+            self.module_.load_state_dict(weights)
+            self.module_.use_networks(networks_on)
+            self.optimizer_.load_state_dict(state)
+            self.history[:] = history
+            raise
+
+    def _release(self):
+        release = getattr(getattr(self, "optimizer_", None), "release", None)
+        if release is not None:
+            release()
+
+    def __getstate__(self):
+        self._release()
+        return super().__getstate__()
+
+
+class StopTraining(KeyboardInterrupt):
+    """A callback asked for the end of training."""

@@ -1,0 +1,270 @@
+"""The gradients of one training step: by autograd, or recorded once and replayed.
+
+On small networks most of a step is autograd's bookkeeping. `record_step` notes the
+operations that give the loss and its gradients for one batch; the recorded step then
+repeats only those that compute something. It is derived from autograd itself, so it
+serves any module that does its work in torch.
+"""
+
+import random
+
+import numpy as np
+import torch
+
+from sklearn_ae._training.replay import Recorder, Tape
+
+# What weights are multiplied by when a recorded step is compared with autograd.
+OTHER_WEIGHTS = 1.1
+
+
+def scaled_loss(loss, x):
+    """Return what is differentiated: the loss over the number of features.
+
+    So it is near one for data of any width, and clipping means the same for all.
+    """
+    return loss / x.shape[1]
+
+
+class PlainStep:
+    """Gradients by autograd.
+
+    Parameters
+    ----------
+    module, criterion, zero_grad
+        As for `Steps`.
+    """
+
+    def __init__(self, module, criterion, zero_grad):
+        self.module = module
+        self.criterion = criterion
+        self.zero_grad = zero_grad
+        self.totals = {}
+
+    def __call__(self, x):
+        self.zero_grad()
+        terms = self.module(x)
+        scaled_loss(self.criterion(terms), x).backward()
+        for name, term in terms.items():
+            self.totals[name] = self.totals.get(name, 0.0) + term.detach().sum()
+
+    def take_totals(self):
+        totals, self.totals = self.totals, {}
+        return totals
+
+
+class RecordedStep:
+    """Gradients by replaying recorded operations.
+
+    Parameters
+    ----------
+    module : nn.Module
+        What was recorded.
+    x : Tensor
+        Where a batch has to be.
+    operations : list of (callable, args, kwargs)
+        What to do, in order.
+    totals : dict of str to Tensor of shape (n_rows,)
+        Where the operations sum up the loss terms.
+    """
+
+    def __init__(self, module, x, operations, totals):
+        self.x = x
+        self.operations = operations
+        self.graph = None
+        self.totals = totals
+        self.state = python_state(module)
+        self.tensors = [
+            (parameter, parameter.data_ptr(), parameter.grad)
+            for parameter in trainable(module).values()
+        ]
+
+    def is_current(self):
+        """Whether parameters and gradients still are where they were."""
+        return all(
+            parameter.data_ptr() == address and parameter.grad is gradient
+            for parameter, address, gradient in self.tensors
+        )
+
+    def __call__(self, x):
+        with torch.no_grad():
+            self.x.copy_(x)
+            if self.graph is None:
+                self._compute()
+            else:
+                self.graph.replay()
+
+    def _compute(self):
+        for function, args, kwargs in self.operations:
+            function(*args, **kwargs)
+
+    def capture(self):
+        """Make one CUDA graph of the operations, which a GPU runs without the host."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.no_grad(), torch.cuda.graph(graph):
+            self._compute()
+        self.graph = graph
+
+    def take_totals(self):
+        totals = {name: total.sum() for name, total in self.totals.items()}
+        for total in self.totals.values():
+            total.zero_()
+        return totals
+
+
+def trainable(module):
+    """Return the parameters that require gradients, by name."""
+    return {
+        name: parameter
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def python_state(module):
+    """Return what a module may depend on besides parameters and buffers."""
+    attributes = [
+        [(name, _fingerprint(value)) for name, value in vars(m).items()]
+        for m in module.modules()
+    ]
+    return attributes, list(trainable(module))
+
+
+def _fingerprint(value):
+    """Return what shows that an attribute was changed; None where nothing can."""
+    if isinstance(value, torch.Tensor):
+        return id(value), None if value.is_inference() else value._version
+    if isinstance(value, tuple | list):
+        return [_fingerprint(item) for item in value]
+    return value if isinstance(value, bool | int | float | str) else None
+
+
+def _has_hooks(module):
+    return any(
+        hooks
+        for m in module.modules()
+        for name, hooks in vars(m).items()
+        if name.startswith(("_forward", "_backward")) and isinstance(hooks, dict)
+    )
+
+
+def _generators():
+    # Only read, to see whether a module draws from it.
+    _, keys, position, *_ = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), keys.tobytes(), position
+
+
+def _random_state(device):
+    """Return the state of torch's generators that a step on a device may draw from."""
+    on_gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return torch.get_rng_state(), on_gpu
+
+
+def _set_random_state(state, device):
+    on_host, on_gpu = state
+    torch.set_rng_state(on_host)
+    if on_gpu is not None:
+        torch.cuda.set_rng_state(on_gpu, device)
+
+
+def record_step(plain, x):
+    """Record the step of a batch, or return None where that is not possible.
+
+    Neither weights nor buffers nor the states of torch's random generators are changed.
+    Parameters without gradients get them; a recorded step writes into these tensors.
+
+    Parameters
+    ----------
+    plain : PlainStep
+        The step to record, its module in training mode.
+    x : Tensor of shape (n_rows, n_features)
+        A batch; later ones must have its shape.
+
+    Returns
+    -------
+    step : RecordedStep or None
+    """
+    module = plain.module
+    if _has_hooks(module):
+        return None
+    tensors = [*module.parameters(), *module.buffers()]
+    before = [tensor.detach().clone() for tensor in tensors]
+    random_state = _random_state(x.device)
+    state, generators = python_state(module), _generators()
+
+    def restore():
+        _set_random_state(random_state, x.device)
+        with torch.no_grad():
+            for tensor, value in zip(tensors, before, strict=True):
+                tensor.copy_(value)
+
+    # It may move parameters and gradients to where they stay.
+    plain.zero_grad()
+    for parameter in trainable(module).values():
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    try:
+        step = _record(plain, x.clone(), restore)
+        if x.is_cuda:
+            step.capture()
+        restore()
+        agrees = _agrees(step, plain, x, restore)
+    except Exception:
+        # Whatever a module does that cannot be repeated, autograd can do it.
+        return None
+    finally:
+        restore()
+    # Where a call leaves a trace in Python, a replay would miss it.
+    is_pure = state == python_state(module) and generators == _generators()
+    return step if agrees and is_pure else None
+
+
+def _record(plain, x, restore):
+    module = plain.module
+    parameters = list(trainable(module).values())
+    with Tape() as tape:
+        terms = module(x)
+        gradients = torch.autograd.grad(
+            scaled_loss(plain.criterion(terms), x),
+            parameters,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+    restore()
+    recorder = Recorder(tape.calls, [*parameters, *module.buffers(), x])
+    with torch.no_grad():
+        results = recorder.run(
+            list(terms.values()), gradients, [value.grad for value in parameters]
+        )
+        totals = {
+            name: torch.zeros_like(term)
+            for name, term in zip(terms, results, strict=True)
+        }
+    for total, term in zip(totals.values(), results, strict=True):
+        recorder.operations.append((total.add_, (term,), {}))
+    return RecordedStep(module, x, recorder.operations, totals)
+
+
+def _agrees(step, plain, x, restore):
+    """Whether a recorded step computes what autograd does, with other rows and weights.
+
+    With the same, what was computed outside torch would be taken for constants.
+    """
+    rows = x[torch.arange(len(x), device=x.device) // 2]
+    gradients, totals = [], []
+    for compute in (step, plain):
+        with torch.no_grad():
+            for parameter in trainable(plain.module).values():
+                parameter.mul_(OTHER_WEIGHTS)
+        compute(rows)
+        gradients.append([g.clone() for g in _gradients(plain.module)])
+        totals.append(list(compute.take_totals().values()))
+        restore()
+    return all(
+        torch.allclose(a, b, rtol=1e-3, atol=1e-5 * (1e-30 + float(b.abs().max())))
+        for found in (gradients, totals)
+        for a, b in zip(*found, strict=True)
+    )
+
+
+def _gradients(module):
+    return [parameter.grad for parameter in trainable(module).values()]

@@ -1,0 +1,22 @@
+"""Displays: pictures of fitted autoencoders, after scikit-learn's protocol.
+
+``from_estimator`` computes what is drawn, keeps it in attributes and draws it; ``plot``
+draws it again. matplotlib is needed for drawing alone.
+
+May import `_images`: displays know estimators by their methods and attributes alone.
+Users import the displays; `sklearn_ae/__init__.py` imports `summary` as well.
+"""
+
+from sklearn_ae.displays._history import HistoryDisplay
+from sklearn_ae.displays._latent import LatentSpaceDisplay
+from sklearn_ae.displays._reconstruction import ReconstructionDisplay
+from sklearn_ae.displays._traversal import LatentTraversalDisplay
+from sklearn_ae.displays._variance import ExplainedVarianceDisplay
+
+__all__ = [
+    "ExplainedVarianceDisplay",
+    "HistoryDisplay",
+    "LatentSpaceDisplay",
+    "LatentTraversalDisplay",
+    "ReconstructionDisplay",
+]

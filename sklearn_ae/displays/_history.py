@@ -1,0 +1,237 @@
+"""The course of a training."""
+
+import math
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ae.displays._plotting import (
+    COLOURS,
+    GREY,
+    axes_for,
+    check_matplotlib,
+    legend_outside,
+    whole_ticks,
+)
+
+
+class HistoryDisplay:
+    """Losses epoch by epoch, beside PCA's.
+
+    Make it with `from_estimator`. All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    epochs : ndarray of shape (n_epochs,)
+        Number of each epoch, from 1.
+    train : dict of str to ndarray of shape (n_epochs,)
+        "loss", and each of its terms where there are several, per training row.
+    valid : dict of str to ndarray of shape (n_epochs,)
+        The same of the held-out rows, NaN in epochs without them; empty where there
+        were none.
+    pca_loss : float or None, default=None
+        PCA's loss per held-out row; probabilistic PCA's beside a VAE.
+    pca_kept : bool, default=False
+        Whether PCA was kept in the end.
+    loss_name : str, default="Loss per row"
+        Label of the vertical axis.
+
+    Attributes
+    ----------
+    best_epoch_ : int or None
+        Epoch of the lowest validation loss; None without validation.
+    lines_ : list of matplotlib Line2D
+        A line for each loss and term, the training's before the validation's.
+    pca_line_ : matplotlib Line2D or None
+        PCA's level.
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of `ax_`.
+
+    See Also
+    --------
+    HistoryDisplay.from_estimator : Make it from a fitted estimator and draw it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ae import AutoencoderTransformer
+    >>> from sklearn_ae.displays import HistoryDisplay
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> ae = AutoencoderTransformer(max_epochs=5, random_state=0).fit(X)
+    >>> display = HistoryDisplay.from_estimator(ae)
+    >>> display.ax_.get_xlabel()
+    'Epoch'
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: np.ndarray,
+        train: dict[str, np.ndarray],
+        valid: dict[str, np.ndarray],
+        pca_loss: float | None = None,
+        pca_kept: bool = False,
+        loss_name: str = "Loss per row",
+    ) -> None:
+        self.epochs = epochs
+        self.train = train
+        self.valid = valid
+        self.pca_loss = pca_loss
+        self.pca_kept = pca_kept
+        self.loss_name = loss_name
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        loss_name: str | None = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw the losses.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        loss_name : str, default=None
+            Label of the vertical axis; None takes the one stored.
+        line_kw : dict, default=None
+            Options of `matplotlib.axes.Axes.plot` for the losses.
+
+        Returns
+        -------
+        display : HistoryDisplay
+            This object.
+        """
+        ax = axes_for(self, ax, (7.0, 4.2))
+        # A line of one point has no length.
+        style = {"marker": "o"} if len(self.epochs) == 1 else {}
+        style = {**style, **(line_kw or {})}
+        self.lines_ = []
+        for index, name in enumerate(self.train):
+            color = COLOURS[index % len(COLOURS)]
+            for losses, part, dashes in (
+                (self.train, "training", "-"),
+                (self.valid, "validation", "--"),
+            ):
+                if name in losses:
+                    options = {"color": color, "linestyle": dashes, **style}
+                    options["label"] = f"{name.replace('_', ' ')}, {part}"
+                    self.lines_ += ax.plot(self.epochs, losses[name], **options)
+        self.pca_line_ = None
+        if self.pca_loss is not None:
+            label = "PCA, validation" + (" (kept)" if self.pca_kept else "")
+            self.pca_line_ = ax.axhline(
+                self.pca_loss, color=GREY, linestyle=":", linewidth=2, label=label
+            )
+        self._mark_best(ax)
+        drawn = [*self.train.values(), *self.valid.values()]
+        values = np.concatenate([*drawn, [self.pca_loss or np.nan]])
+        values = values[np.isfinite(values)]
+        if values.min() > 0 and values.max() > 10 * values.min():
+            ax.set_yscale("log")
+        ax.set_xlim(self.epochs[0] - 0.5, self.epochs[-1] + 0.5)
+        whole_ticks(ax.xaxis)
+        ax.set_xlabel("Epoch")
+        ax.set_ylabel(self.loss_name if loss_name is None else loss_name)
+        legend_outside(ax)
+        return self
+
+    def _mark_best(self, ax):
+        self.best_epoch_ = None
+        if "loss" in self.valid:
+            losses = self.valid["loss"]
+            best = int(np.nanargmin(losses))
+            self.best_epoch_ = int(self.epochs[best])
+            ax.plot(
+                self.best_epoch_,
+                losses[best],
+                marker="o",
+                markersize=9,
+                markerfacecolor="none",
+                markeredgecolor="black",
+                linestyle="none",
+                label=f"lowest validation: epoch {self.best_epoch_}",
+            )
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        ax: Any = None,
+        loss_name: str | None = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Self:
+        """Make the display from a fitted autoencoder, and draw it.
+
+        Parameters
+        ----------
+        estimator : AutoencoderTransformer or VAETransformer
+            A fitted autoencoder.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        loss_name : str, default=None
+            Label of the vertical axis; None says what the losses are.
+        line_kw : dict, default=None
+            Options of `matplotlib.axes.Axes.plot` for the losses.
+
+        Returns
+        -------
+        display : HistoryDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If it has no `history_`.
+        ValueError
+            If no epoch was run, as where PCA reproduces the training rows exactly.
+        """
+        check_matplotlib(f"{cls.__name__}.from_estimator")
+        check_is_fitted(estimator)
+        name = type(estimator).__name__
+        if not hasattr(estimator, "history_"):
+            raise TypeError(
+                f"estimator must be an autoencoder with a history_, got {name}; of a "
+                "pipeline give the step that has it, as pipeline[-1]."
+            )
+        history = estimator.history_
+        if not history:
+            raise ValueError(
+                f"This {name} ran no epoch, as PCA reproduces its training rows "
+                "exactly, so there is no history to draw."
+            )
+        train, valid = (_losses(history, part) for part in ("train", "valid"))
+        pca_loss = getattr(estimator, "pca_loss_", math.nan)
+        if loss_name is None:
+            is_density = hasattr(estimator, "likelihood")
+            loss_name = "Loss per row (nats)" if is_density else "Loss per row"
+        display = cls(
+            epochs=np.array([epoch["epoch"] for epoch in history]),
+            train=train,
+            valid=valid,
+            pca_loss=None if math.isnan(pca_loss) else pca_loss,
+            pca_kept=estimator.gain_over_pca_ == 0,
+            loss_name=loss_name,
+        )
+        return display.plot(ax, line_kw=line_kw)
+
+
+def _losses(history, part):
+    """Return the loss of each epoch and its terms, where those are several."""
+    names = dict.fromkeys(name for epoch in history for name in epoch)
+    names = [name for name in names if name.startswith(f"{part}_")]
+    if len(names) == 2:
+        names = [f"{part}_loss"]
+    return {
+        name.removeprefix(f"{part}_"): np.array(
+            [epoch.get(name, np.nan) for epoch in history]
+        )
+        for name in names
+    }

@@ -1,0 +1,95 @@
+"""The centre, the scales and the PCA that training starts from."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from sklearn_ae._fitting.start import centred_float32, column_means, fit_start
+from sklearn_ae._modules.frames import NOISE_FLOOR
+
+
+def start_of(X, n_components=2, init="pca"):
+    return fit_start(X, n_components, init, np.random.RandomState(0))[0]
+
+
+@pytest.fixture
+def X(rng):
+    scales = [1.0, 3.0, 0.2, 1.0, 0.5]
+    return rng.normal(size=(80, 2)) @ rng.normal(size=(2, 5)) + 0.3 * (
+        rng.normal(size=(80, 5)) * scales + np.arange(5)
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_start_is_pca(X, dtype):
+    X = X.astype(dtype)
+    pca = PCA(2).fit(X.astype(np.float64))
+    start, rows = fit_start(X, 2, "pca", np.random.RandomState(0))
+    assert start.mean.dtype == dtype
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows, X - X.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(start.variances, pca.explained_variance_, rtol=1e-5)
+    overlap = np.abs(np.sum(start.components * pca.components_, axis=1))
+    np.testing.assert_allclose(overlap, 1, rtol=1e-6)
+    np.testing.assert_allclose(start.feature_scale, X.std(axis=0, ddof=1), rtol=1e-5)
+    residual = X - pca.inverse_transform(pca.transform(X))
+    np.testing.assert_allclose(
+        start.residual_scale, residual.std(axis=0, ddof=1), rtol=1e-5
+    )
+    assert start.noise_variance == pytest.approx(pca.noise_variance_, rel=1e-5)
+    assert start.scale == pytest.approx(np.sqrt(np.mean(start.feature_scale**2)))
+    assert not start.is_exact
+
+
+def test_rank_deficient_data_are_exact(rng):
+    X = rng.normal(size=(50, 2)) @ rng.normal(size=(2, 6))
+    start = start_of(X, 3)
+    assert start.is_exact
+    assert start.variances[2] == 0
+    assert (start.components[2] == 0).all()
+    assert start.noise_variance >= (0.99 * NOISE_FLOOR * start.scale) ** 2
+
+
+def test_centring_keeps_the_digits_of_a_timestamp(rng):
+    X = 1.7e9 + rng.uniform(-1000, 1000, size=(50, 1))
+    centred = centred_float32(X, column_means(X))
+    np.testing.assert_allclose(centred, X - X.mean(), atol=1e-4)
+
+
+def test_means_are_summed_in_double_precision():
+    X = np.full((100_000, 1), 16777.215, dtype=np.float32)
+    np.testing.assert_array_equal(column_means(X), X[0])
+
+
+def test_values_beyond_float32(rng):
+    with pytest.raises(ValueError, match=r"too large for float32.*StandardScaler"):
+        start_of(1e40 * rng.normal(size=(10, 3)))
+    with pytest.raises(ValueError, match=r"too small for float32.*StandardScaler"):
+        start_of(1e-40 * rng.normal(size=(10, 3)))
+
+
+def test_a_start_of_rows_that_miss_values(rng):
+    """Of low rank and hardly any noise, axes are those of the complete rows."""
+    X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 8)) + np.arange(8.0)
+    X += 0.01 * rng.normal(size=X.shape)
+    missing = rng.uniform(size=X.shape) < 0.2
+    observed = np.where(missing, np.nan, X)
+    start, rows = fit_start(observed, 2, "pca", np.random.RandomState(0))
+    assert start.is_incomplete
+    np.testing.assert_array_equal(np.isnan(rows), missing)
+    np.testing.assert_allclose(start.mean, np.nanmean(observed, axis=0))
+    np.testing.assert_allclose(start.feature_scale, np.nanstd(observed, axis=0, ddof=1))
+    complete = start_of(X)
+    overlap = np.linalg.svd(start.components @ complete.components.T)[1]
+    assert overlap.min() > 0.999
+    np.testing.assert_allclose(start.variances, complete.variances, rtol=0.1)
+    assert start.noise_variance < 0.1 * np.mean(start.feature_scale**2)
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("n_components", [1, 3, 9])
+def test_a_start_of_two_rows_that_miss_values(init, n_components):
+    X = np.array([[1.0, np.nan, 3.0], [2.0, 5.0, np.nan]])
+    start = start_of(X, n_components, init)
+    for value in vars(start).values():
+        assert value is None or np.isfinite(value).all()

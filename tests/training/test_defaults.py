@@ -1,0 +1,64 @@
+"""What "auto" means."""
+
+import math
+
+import pytest
+
+from sklearn_ae._training import defaults
+
+SIZES = [2, 3, 5, 10, 40, 199, 200, 500, 501, 4000, 40_000, 1_000_000]
+
+
+@pytest.mark.parametrize("n_samples", SIZES)
+def test_validation_rows(n_samples):
+    n_valid = defaults.n_validation_rows(n_samples, "auto")
+    assert 1 <= n_valid <= n_samples - 1
+    assert n_valid <= 4000
+    if 4 <= n_samples <= 200:
+        assert n_valid == n_samples // 4
+    if 500 <= n_samples <= 40_000:
+        assert n_valid == n_samples // 10
+
+
+@pytest.mark.parametrize("n_samples", SIZES)
+@pytest.mark.parametrize("fraction", [1e-9, 0.1, 0.5, 1 - 1e-9])
+def test_a_fraction_leaves_rows_on_both_sides(n_samples, fraction):
+    n_valid = defaults.n_validation_rows(n_samples, fraction)
+    assert 1 <= n_valid <= n_samples - 1
+    assert abs(n_valid - fraction * n_samples) <= 1
+
+
+def test_no_fraction_holds_out_no_rows():
+    assert defaults.n_validation_rows(100, None) == 0
+
+
+@pytest.mark.parametrize("n_samples", SIZES)
+def test_batch_rows(n_samples):
+    size = defaults.batch_rows(n_samples, "auto")
+    assert 16 <= size <= 256
+    if 512 <= n_samples <= 8192:
+        assert size == n_samples // 32
+    assert defaults.batch_rows(n_samples, 7) == 7
+    assert defaults.batch_rows(n_samples, "auto", 64) == min(size, 64)
+
+
+@pytest.mark.parametrize("n_samples", SIZES)
+def test_epochs_make_2000_steps_or_meet_a_bound(n_samples):
+    batch_size = defaults.batch_rows(n_samples, "auto")
+    epochs = defaults.n_epochs(n_samples, batch_size, "auto")
+    assert 20 <= epochs <= 300
+    if 20 < epochs < 300:
+        per_epoch = math.ceil(n_samples / batch_size)
+        assert (epochs - 1) * per_epoch < 2000 <= epochs * per_epoch
+    assert defaults.n_epochs(n_samples, batch_size, 3) == 3
+
+
+def test_patience():
+    assert defaults.patience(100, "auto") == 66
+    assert defaults.patience(1, "auto") == 5
+    assert defaults.patience(100, 3) == 3
+
+
+def test_peak_rate():
+    assert defaults.peak_rate("auto") == 0.003
+    assert defaults.peak_rate(0.5) == 0.5
