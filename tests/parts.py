@@ -50,3 +50,14 @@ def variational(start, encoder=None, decoder=None, likelihood=None, **parts):
     return VariationalAutoencoder(
         encoder, decoder, frame, cost, **parts, prior=prior
     ).eval()
+
+
+def legend_of(figure):
+    """Return the only legend of a figure, or None."""
+    legends = [ax.get_legend() for ax in figure.axes if ax.get_legend() is not None]
+    assert len(legends) <= 1
+    return legends[0] if legends else None
+
+
+def legend_texts(figure):
+    return [text.get_text() for text in legend_of(figure).get_texts()]

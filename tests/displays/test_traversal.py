@@ -1,0 +1,58 @@
+"""What decoded codes say of each column."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from sklearn_ae.displays import (
+    LatentTraversalDisplay,
+)
+
+
+def test_traversal_decodes_quantiles_with_the_others_at_their_medians(rows):
+    pca = PCA(3).fit(rows)
+    display = LatentTraversalDisplay.from_estimator(
+        pca, rows, components=[1], n_steps=3, quantiles=(0.25, 0.75)
+    )
+    np.testing.assert_allclose(display.quantiles, [0.25, 0.5, 0.75])
+    codes = np.tile(np.median(pca.transform(rows), axis=0), (3, 1))
+    codes[:, 1] = np.quantile(pca.transform(rows)[:, 1], display.quantiles)
+    expected = pca.inverse_transform(codes)
+    np.testing.assert_allclose(display.decoded[0], expected, rtol=1e-4, atol=1e-5)
+    lines = display.axes_[0, 0].lines
+    np.testing.assert_array_equal(lines[2].get_ydata(), display.decoded[0, 2])
+
+
+@pytest.mark.parametrize(("n_components", "shape"), [(1, (1, 1)), (3, (2, 2))])
+def test_a_place_for_each_column(rows, n_components, shape):
+    pca = PCA(n_components).fit(rows)
+    display = LatentTraversalDisplay.from_estimator(pca, rows)
+    assert display.axes_.shape == shape
+    titles = [ax.get_title() for ax in display.axes_.flat if ax is not None]
+    assert titles == [f"code {index}" for index in range(n_components)]
+
+
+def test_traversal_of_images_has_a_row_for_each_column(images):
+    display = LatentTraversalDisplay.from_estimator(
+        PCA(10).fit(images), images, image_shape=(1, 4, 3)
+    )
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == [f"code {index}" for index in range(8)]
+    assert display.ax_.images[0].get_array().shape == (8 * 5 - 1, 7 * 4 - 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_steps": 1}, "n_steps must be an int of at least 2"),
+        ({"quantiles": (0.9, 0.1)}, "0 <= low < high <= 1"),
+        ({"components": [2]}, "from 0 to 1"),
+        ({"image_shape": (1, 2, 2)}, "multiplies to"),
+    ],
+)
+def test_traversal_options_are_checked(rows, options, message):
+    pca = PCA(2).fit(rows)
+    with pytest.raises(ValueError, match=message):
+        LatentTraversalDisplay.from_estimator(pca, rows, **options)
+    assert not plt.get_fignums()

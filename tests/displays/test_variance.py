@@ -1,0 +1,55 @@
+"""Explained variance beside PCA's."""
+
+import numpy as np
+import pytest
+from parts import legend_texts
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+
+from sklearn_ae.displays import (
+    ExplainedVarianceDisplay,
+)
+
+
+def test_shares_are_scores_and_pcas_are_pcas(ae, vae, rows):
+    pca = PCA(1).fit(rows)
+    display = ExplainedVarianceDisplay.from_estimator([ae, vae, pca], rows)
+    np.testing.assert_array_equal(display.n_components, [2, 2, 1])
+    assert display.explained_variance[0] == pytest.approx(ae.score(rows), rel=1e-5)
+    expected = np.cumsum(PCA().fit(rows).explained_variance_ratio_)
+    np.testing.assert_allclose(display.pca_explained_variance, expected[:2])
+    assert display.explained_variance[2] == pytest.approx(expected[0])
+
+
+def test_where_the_guard_keeps_pca_the_lines_meet(make_ae, noise):
+    ae = make_ae().fit(noise)
+    assert ae.gain_over_pca_ == 0
+    display = ExplainedVarianceDisplay.from_estimator(ae, noise)
+    ours, pcas = display.explained_variance[0], display.pca_explained_variance[1]
+    assert ours == pytest.approx(pcas, rel=1e-5)
+
+
+def test_explained_variance_arguments_are_checked(noise):
+    pca = PCA(2).fit(noise)
+    draw = ExplainedVarianceDisplay.from_estimator
+    with pytest.raises(ValueError, match="at least one"):
+        draw([], noise)
+    with pytest.raises(ValueError, match="2 names for 1 estimators"):
+        draw(pca, noise, estimator_names=["a", "b"])
+    with pytest.raises(ValueError, match="all alike"):
+        draw(pca, np.ones((5, 6)))
+    with pytest.raises(TypeError, match="KMeans has no inverse_transform"):
+        draw(KMeans(2).fit(noise), noise)
+
+
+def test_estimators_of_one_name_are_joined(noise):
+    fits = [PCA(k).fit(noise) for k in (3, 1, 2)]
+    names = ["one", "one", "two"]
+    display = ExplainedVarianceDisplay.from_estimator(
+        fits, noise, estimator_names=names, line_kw={"linewidth": 3}
+    )
+    one, two = display.lines_
+    assert [one.get_label(), two.get_label()] == ["one", "two"]
+    np.testing.assert_array_equal(one.get_xdata(), [1, 3])
+    assert one.get_linewidth() == 3
+    assert legend_texts(display.figure_) == ["PCA", "one", "two"]
