@@ -1,9 +1,15 @@
 """Checks of what methods are given."""
 
+import sys
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
+
+
+# Taken as they are; what else can be read as numbers becomes float64, as for PCA.
+FLOATS = [np.float64, np.float32, np.float16, np.longdouble]
+WHOLE = [np.bool_, *(np.dtype(code).type for code in np.typecodes["AllInteger"])]
 
 
 def _as_floating(X):
@@ -13,13 +19,62 @@ def _as_floating(X):
         return X.astype(np.float32 if exact else np.float64)
     if X.dtype == np.float16:
         return X.astype(np.float32)
-    if X.dtype.itemsize > 8:
-        return X.astype(np.float64)
-    return X.astype(X.dtype.newbyteorder("="), copy=False)
+    return X.astype(np.float64) if X.dtype.itemsize > 8 else X
+
+
+def _dtypes(X):
+    """Return the dtypes of an array, or of each column of a frame."""
+    if hasattr(X, "dtypes"):
+        return list(X.dtypes)
+    return [X.dtype] if hasattr(X, "dtype") else []
+
+
+def _kinds(X):
+    return [getattr(dtype, "kind", None) for dtype in _dtypes(X)]
+
+
+def _nan_for_na(X):
+    """Return X with NaN for the pandas.NA among objects, which numpy cannot read."""
+    # Without pandas there is none.
+    pandas = sys.modules.get("pandas")
+    if pandas is None or "O" not in _kinds(X):
+        return X
+    missing = pandas.isna(X)
+    if not np.any(missing):
+        return X
+    if isinstance(X, pandas.DataFrame):
+        return X.astype(object).mask(missing, np.nan)
+    return np.where(missing, np.nan, X)
+
+
+def _check_dates(X):
+    """Raise TypeError for dates or durations unless X has nothing else.
+
+    Alone they are numbers: of days, seconds or what their unit is.
+    """
+    kinds = _kinds(X)
+    timed = [kind in ("M", "m") for kind in kinds]
+    plain = all(isinstance(dtype, np.dtype) for dtype in _dtypes(X))
+    if any(timed) and not (plain and len(set(kinds)) == 1):
+        column = timed.index(True)
+        raise TypeError(
+            f"X has dates or durations ({_dtypes(X)[column]}) in column "
+            f"{X.columns[column]!r}; turn them into numbers, for instance of days."
+        )
+
+
+def _nan_for_nat(X, given):
+    """Put NaN where dates or durations were missing: as a float that is a number."""
+    if set(_kinds(given)) & {"M", "m"}:
+        X[np.isnat(np.asarray(given))] = np.nan
+    return X
 
 
 def check_rows(estimator, X, *, reset):
     """Return X as a 2-D array of float32 or float64, with NaN for what is missing.
+
+    What scikit-learn reads as numbers is taken: nullable, Arrow-backed and polars
+    columns, objects that are numbers, dates or durations alone.
 
     With `reset` the estimator takes over X's number of features and their names, and
     at least two rows are needed, with some value in each column; without it both must
@@ -32,15 +87,17 @@ def check_rows(estimator, X, *, reset):
             "flatten each image to a row with X.reshape(len(X), -1) and give its shape "
             "to networks.Conv(image_shape=...)."
         )
+    _check_dates(X)
+    given = _nan_for_na(X)
     X = validate_data(
         estimator,
-        X,
-        dtype="numeric",
+        given,
+        dtype=FLOATS + WHOLE,
         reset=reset,
         ensure_min_samples=1 + reset,
         ensure_all_finite="allow-nan",
     )
-    X = _as_floating(X)
+    X = _nan_for_nat(_as_floating(X), given)
     if reset:
         empty = np.flatnonzero(np.isnan(X).all(axis=0))
         if len(empty):
@@ -54,7 +111,9 @@ def check_rows(estimator, X, *, reset):
 
 def check_codes(estimator, X):
     """Return X as a finite array of codes, as wide as the estimator's are."""
-    X = check_array(X, input_name="X", estimator=estimator)
+    X = check_array(
+        X, dtype=[np.float64, np.float32], input_name="X", estimator=estimator
+    )
     if X.shape[1] != estimator.n_components_:
         raise ValueError(
             f"X has {X.shape[1]} columns, but inverse_transform of "

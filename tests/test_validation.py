@@ -1,14 +1,20 @@
 """What methods are given: dtypes, layouts, shapes, and what is refused."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ae._validation import check_count
+from sklearn_ae._validation import check_codes, check_count, check_rows
 
 
 def outputs(model, X):
@@ -248,18 +254,171 @@ def test_no_rows_and_no_columns(make, curved):
         make().fit(curved).transform(curved[:0])
 
 
-@pytest.mark.parametrize("X", [np.full((9, 3), "a"), np.full((9, 3), 1j)])
-def test_not_numbers(make, X):
-    with pytest.raises(ValueError, match=r"bytes/strings|Complex data"):
+# ---- what else has numbers: nullable, Arrow, polars, objects, dates
+
+
+def frame(values):
+    return pd.DataFrame(values, columns=list("abc"))
+
+
+WHOLE = frame(np.random.RandomState(0).randint(0, 9, size=(40, 3)))
+DAYS = np.datetime64("2020-01-01") + WHOLE.to_numpy().astype("m8[D]")
+
+
+def with_gap(values):
+    values = values.copy()
+    values.iloc[3, 1] = pd.NA
+    return values
+
+
+def decimals(values):
+    return np.array([[Decimal(str(x)) for x in row] for row in values], dtype=object)
+
+
+NUMBERS = {
+    "Float64": WHOLE.astype("Float64"),
+    "Int64": WHOLE.astype("Int64"),
+    "boolean": (WHOLE > 4).astype("boolean"),
+    "arrow": WHOLE.convert_dtypes(dtype_backend="pyarrow"),
+    "arrow decimals": WHOLE.astype(pd.ArrowDtype(pa.decimal128(25, 2))),
+    "one nullable": WHOLE.astype({"b": "Int64", "a": float}),
+    "categories": WHOLE.astype({"b": "category"}),
+    "objects": WHOLE.astype(object),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("gap", [False, True])
+def test_columns_that_are_numbers_are_their_float_copy(make, name, gap):
+    given = with_gap(NUMBERS[name]) if gap else NUMBERS[name]
+    copy = (WHOLE > 4 if name == "boolean" else WHOLE).astype(float)
+    if gap:
+        copy.iloc[3, 1] = np.nan
+    model, reference = make().fit(given), make().fit(copy)
+    assert list(model.feature_names_in_) == list("abc")
+    np.testing.assert_array_equal(model.transform(given), reference.transform(copy))
+    assert model.score(given) == reference.score(copy)
+
+
+OBJECTS = {
+    "objects": WHOLE.to_numpy(dtype=object),
+    "decimals": decimals(WHOLE.to_numpy()),
+    "polars": pl.DataFrame(WHOLE),
+    "polars decimals": pl.DataFrame(WHOLE).cast(pl.Decimal(5, 1)),
+    "digits as text": WHOLE.to_numpy().astype(str),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_arrays_that_are_numbers_are_their_float_copy(make, name):
+    copy = WHOLE.to_numpy(dtype=float)
+    expected = make().fit(copy).transform(copy)
+    given = OBJECTS[name]
+    np.testing.assert_array_equal(make().fit(given).transform(given), expected)
+    assert PCA(2).fit(given)
+
+
+@pytest.mark.parametrize("gap", [pd.NA, None, np.nan, Decimal("NaN"), pd.NaT])
+def test_gaps_among_objects(gap):
+    given = WHOLE.to_numpy(dtype=object).copy()
+    given[3, 1] = gap
+    rows = check_rows(BaseEstimator(), given, reset=True)
+    copy = WHOLE.to_numpy(dtype=float).copy()
+    copy[3, 1] = np.nan
+    np.testing.assert_array_equal(rows, copy)
+    assert given[3, 1] is gap
+
+
+def test_gaps_of_polars():
+    given = pl.DataFrame({"a": [1, 2, None], "b": [1.0, None, 3.0]})
+    rows = check_rows(BaseEstimator(), given, reset=True)
+    np.testing.assert_array_equal(rows, [[1, 1], [2, np.nan], [np.nan, 3]])
+
+
+TIMES = {
+    "dates": DAYS,
+    "nanoseconds": DAYS.astype("M8[ns]"),
+    "frame of dates": frame(DAYS.astype("M8[s]")),
+    "of two units": frame(DAYS.astype("M8[s]")).astype({"b": "M8[ns]"}),
+    "durations": DAYS - DAYS[0, 0],
+    "frame of durations": frame((DAYS - DAYS[0, 0]).astype("m8[ms]")),
+}
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_dates_alone_are_numbers_as_they_are_for_pca(make, name):
+    given = TIMES[name]
+    pca = PCA(2).fit(given)
+    model = make().fit(given)
+    np.testing.assert_allclose(model.mean_, pca.mean_)
+    assert np.isfinite(model.transform(given)).all()
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_a_date_that_is_missing(name):
+    given = TIMES[name].copy()
+    if isinstance(given, np.ndarray):
+        given[3, 1] = np.array("NaT", given.dtype)
+    else:
+        given.iloc[3, 1] = pd.NaT
+    rows = check_rows(BaseEstimator(), given, reset=True)
+    np.testing.assert_array_equal(np.argwhere(np.isnan(rows)), [[3, 1]])
+
+
+DATED = frame(DAYS.astype("M8[ns]"))["b"]
+MIXED_TIMES = {
+    "dates": DATED,
+    "zoned dates": DATED.dt.tz_localize("UTC"),
+    "durations": DATED - DATED[0],
+    "arrow": DATED.astype(pd.ArrowDtype(pa.timestamp("ns"))),
+    "arrow days": DATED.dt.date.astype(pd.ArrowDtype(pa.date32())),
+}
+
+
+@pytest.mark.parametrize("name", MIXED_TIMES)
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "transform", "score"])
+def test_dates_beside_numbers_are_refused_by_column(make, name, method):
+    model = make()
+    if method in ("transform", "score"):
+        model.fit(WHOLE)
+    with pytest.raises(TypeError, match=r"X has dates or durations \(.*column 'b'"):
+        getattr(model, method)(WHOLE.assign(b=MIXED_TIMES[name]))
+
+
+NO_NUMBERS = {
+    "text": (np.full((9, 3), "a"), "could not convert string to float: .*a"),
+    "bytes": (np.full((9, 3), b"a"), "could not convert string to float: .*a"),
+    "complex": (np.full((9, 3), 1j), "Complex data"),
+    "list": ([["a", "b"]] * 9, "could not convert string to float: 'a'"),
+    "column": (WHOLE.assign(b="w"), "could not convert string to float: 'w'"),
+    "string": (WHOLE.assign(b=pd.array(["w"] * 40, "string")), "to float: 'w'"),
+    "categories": (WHOLE.assign(b=pd.Categorical(["w"] * 40)), "to float: 'w'"),
+    "with a gap": (
+        WHOLE.assign(b=pd.array(["w", pd.NA] * 20, "string")),
+        "to float: 'w'",
+    ),
+    "polars": (pl.DataFrame({"a": ["w"] * 9, "b": [1.0] * 9}), "to float: 'w'"),
+    "periods": (
+        WHOLE.assign(b=pd.period_range("2020", periods=40, freq="D")),
+        r"float\(\) argument must be .* not 'Period'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_not_numbers(make, name):
+    X, message = NO_NUMBERS[name]
+    with pytest.raises((ValueError, TypeError), match=message):
         make().fit(X)
 
 
-def test_text_columns_of_a_frame(make, curved):
-    frame = pd.DataFrame(curved)
-    frame[0] = "a"
-    frame.columns = [f"c{i}" for i in range(6)]
-    with pytest.raises(ValueError, match="could not convert string"):
-        make().fit(frame)
+def test_codes_that_are_numbers(make, curved):
+    model = make().fit(curved)
+    codes = model.transform(curved).round(2).astype(float)
+    for given in (codes.astype(object), pd.DataFrame(codes).astype("Float64")):
+        np.testing.assert_array_equal(check_codes(model, given), codes)
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        model.inverse_transform(np.full((2, 2), "a"))
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.0, "3", None, np.nan])
