@@ -6,7 +6,6 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
-
 # Taken as they are; what else can be read as numbers becomes float64, as for PCA.
 FLOATS = [np.float64, np.float32, np.float16, np.longdouble]
 WHOLE = [np.bool_, *(np.dtype(code).type for code in np.typecodes["AllInteger"])]

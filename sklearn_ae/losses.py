@@ -224,9 +224,11 @@ class LogLoss(_Loss):
 
 
 class Poisson(_Loss):
-    """Poisson deviance up to a constant, summed over features, for counts.
+    """Poisson deviance up to a constant, summed over features, for counts and rates.
 
-    The loss of a count x at rate m is ``m - x log m``; reconstructions are rates.
+    The loss of a value x at rate m is ``m - x log m``; reconstructions are rates. As in
+    `sklearn.linear_model.PoissonRegressor` values need not be whole numbers: means of
+    counts have a deviance, too.
 
     Examples
     --------

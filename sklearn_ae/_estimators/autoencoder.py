@@ -46,7 +46,7 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
     loss : {"squared_error", "absolute_error", "huber", "log_loss", "poisson"} or \
             loss instance, default="squared_error"
         Reconstruction loss of a row, summed over features, in X's own units. "log_loss"
-        needs values in [0, 1] and "poisson" values of at least 0.
+        needs values in [0, 1] and "poisson" values of at least 0, in ``fit`` and after.
     output_range : "auto", tuple of (float, float) or None, default="auto"
         Range to which reconstructions are clipped in training and after, for the first
         three losses. "auto" takes each feature's training range where the data are
@@ -217,11 +217,11 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _check_data(self, X):
-        resolve(self.loss, LOSSES).check_data(X, type(self).__name__)
+    def _loss_or_likelihood(self):
+        return resolve(self.loss, LOSSES)
 
     def _module_factory(self, start, X):
-        loss = resolve(self.loss, LOSSES)
+        loss = self._loss_or_likelihood()
         return partial(
             build_autoencoder,
             start,
@@ -274,6 +274,8 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         ------
         NotFittedError
             If the estimator is not fitted.
+        ValueError
+            As for `transform`, but for large values.
         """
         errors = self._checked_squares(X)[:, 0]
         with np.errstate(over="ignore"):
@@ -303,6 +305,8 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         ------
         NotFittedError
             If the estimator is not fitted.
+        ValueError
+            As for `transform`.
         """
         error, distance = self._checked_squares(X).sum(axis=0, dtype=np.float64)
         if distance == 0:
@@ -331,7 +335,8 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X has another number of features, or infinite values.
+            If X has another number of features, infinite values, or values outside the
+            domain of the loss.
         """
         return self.reconstruct(X)
 

@@ -43,7 +43,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
 
     def _checked_rows(self, X):
         check_is_fitted(self)
-        return check_rows(self, X, reset=False)
+        X = check_rows(self, X, reset=False)
+        self._check_domain(X)
+        return X
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Encode rows.
@@ -63,7 +65,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X has another number of features, or infinite values.
+            If X has another number of features, infinite values, values beyond what
+            float32 can hold, or values outside the domain of the loss or likelihood.
         """
         rows = self._checked_rows(X)
         out = np.empty((len(rows), self.n_components_), dtype=np.float32)

@@ -37,6 +37,8 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         ------
         NotFittedError
             If the estimator is not fitted.
+        ValueError
+            As for `transform`.
         """
         X = self._checked_rows(X)
         scale = self.net_.module_.code_scale.cpu().numpy()
@@ -70,7 +72,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `n_draws` is not a positive int.
+            As for `transform`, or if `n_draws` is not a positive int.
         """
         mean, deviation = self.posterior(X)
         check_count(n_draws, "n_draws", "sample_posterior")
@@ -170,7 +172,8 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `n_draws` is not a positive int.
+            As for `transform`, but for large values, or if `n_draws` is not a positive
+            int.
         """
         rows = self._checked_rows(X)
         check_count(n_draws, "n_draws", "score_samples")
@@ -204,5 +207,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         ------
         NotFittedError
             If the estimator is not fitted.
+        ValueError
+            As for `score_samples`.
         """
         return float(self.score_samples(X).mean(dtype=np.float64))

@@ -78,8 +78,8 @@ class ReconstructionImputer:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X has another number of features or infinite values, or `max_iter` or
-            `tol` is out of its range.
+            If X has another number of features, infinite values, or values outside the
+            loss's domain, or `max_iter` or `tol` is out of its range.
         """
         rows = self._checked_rows(X)
         _check_turns(max_iter, tol)
@@ -141,8 +141,8 @@ class PosteriorImputer:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X has another number of features or infinite values, or another argument
-            is out of its range.
+            If X has another number of features, infinite values, or values outside the
+            likelihood's domain, or another argument is out of its range.
 
         References
         ----------

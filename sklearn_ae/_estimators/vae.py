@@ -54,8 +54,9 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     likelihood : {"gaussian", "bernoulli", "poisson", "negative_binomial", "laplace", \
             "student_t", "categorical"} or likelihood instance, default="gaussian"
         Distribution of a row around its reconstruction. "bernoulli" needs values in
-        [0, 1], the two of counts values of at least 0, "categorical" one-hot columns.
-        `likelihoods.Mixed` gives different columns different ones.
+        [0, 1], the two of counts whole numbers of at least 0, "categorical" one-hot
+        columns, in ``fit`` and after. `likelihoods.Mixed` gives different columns
+        different ones.
     prior : {"gaussian_mixture", "normal", "vamp"} or prior instance, \
             default="gaussian_mixture"
         Distribution of the codes. "gaussian_mixture" trains with a standard normal one
@@ -251,13 +252,10 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _likelihood(self):
+    def _loss_or_likelihood(self):
         likelihood = resolve(self.likelihood, LIKELIHOODS)
         names = getattr(self, "feature_names_in_", None)
         return likelihood.on_features(self.n_features_in_, names)
-
-    def _check_data(self, X):
-        self._likelihood().check_data(X, type(self).__name__)
 
     def _module_factory(self, start, X):
         if self.free_bits and self.n_importance_samples > 1:
@@ -276,7 +274,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
             start,
             np.nan_to_num(centred_float32(X[chosen], start.mean)),
             Parts(self, (np.nanmin(X), np.nanmax(X))),
-            self._likelihood(),
+            self._loss_or_likelihood(),
             prior,
             {
                 "beta": float(self.beta),

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from sklearn_ae._fitting.guard import DEFAULT_LEVEL, is_better
 from sklearn_ae._fitting.start import centred_float32, fit_start
@@ -41,8 +41,8 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
     }
 
     @abstractmethod
-    def _check_data(self, X):
-        """Raise where a part cannot work on X."""
+    def _loss_or_likelihood(self):
+        """Return the component whose domain rows must be in."""
 
     @abstractmethod
     def _module_factory(self, start, X):
@@ -154,12 +154,18 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
                 f"{self.n_components}, but {who} continues with the same network; "
                 "call fit with warm_start=False to start afresh."
             )
-        self._check_data(X)
+        self._check_domain(X)
         return centred_float32(X, self.mean_)
+
+    def _check_domain(self, X):
+        """Raise ValueError where the loss or likelihood means nothing for X."""
+        self._cost.check_data(X, type(self).__name__)
 
     def _begin(self, X):
         """Build the net; return the centred rows and whether PCA is exact on them."""
-        self._check_data(X)
+        # A copy: parameters that change after fit do not change what was fitted.
+        self._cost = clone(self._loss_or_likelihood(), safe=False)
+        self._check_domain(X)
         rng = random_stream(self.random_state)
         self._stream = np.random.RandomState(rng.randint(2**31))
         start, rows = fit_start(X, self.n_components, self.init, self._stream)

@@ -11,6 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+# How far from a whole number a count may be, and how many are checked at a time.
+ROUNDING, CHECKED_NUMBERS = 1e-3, 2**15
+
 
 class IdentityLink(nn.Module):
     """The parameter is the centred mean itself."""
@@ -184,6 +187,24 @@ def check_not_negative(X, name):
         raise ValueError(f"Negative values in data passed to {name}.")
 
 
+def check_counts(X, name):
+    """Raise ValueError unless all values of X are whole numbers of at least 0.
+
+    `name` is as for `check_not_negative`.
+    """
+    check_not_negative(X, name)
+    # Chunks stay in the processor's cache.
+    for rows in np.array_split(X, -(-X.size // CHECKED_NUMBERS)):
+        if (np.rint(rows) == rows).all():
+            continue
+        off = np.abs(rows - np.rint(rows)) > ROUNDING
+        if off.any():
+            raise ValueError(
+                f"X has the value {rows[off][0]:g}, but {name} needs counts, which are "
+                "whole numbers; round X, for instance with numpy.rint."
+            )
+
+
 def check_unit_interval(X, name):
     """Raise ValueError unless all values of X are in [0, 1].
 
@@ -191,8 +212,9 @@ def check_unit_interval(X, name):
     """
     check_not_negative(X, name)
     largest = np.fmax.reduce(X, axis=None)
-    if largest > 1:
+    # A scaler's rounding is let pass.
+    if largest > 1 + 4 * np.finfo(X.dtype).eps:
         raise ValueError(
-            f"X has the value {largest:g}, but {name} needs values in [0, 1]; "
-            "scale X, for instance with MinMaxScaler."
+            f"X has the value {largest:.9g}, but {name} needs values in [0, 1]; "
+            "scale X, for instance with MinMaxScaler(clip=True)."
         )

@@ -14,7 +14,7 @@ from sklearn_ae._modules.links import (
     LogitLink,
     LogLink,
     bit_terms,
-    check_not_negative,
+    check_counts,
     check_unit_interval,
     count_terms,
 )
@@ -116,7 +116,9 @@ class _BuiltPoisson(_BuiltCounts):
 
 
 class Poisson(Likelihood):
-    """Poisson distribution, for counts.
+    """Poisson distribution, for counts: whole numbers of at least 0.
+
+    Of other numbers the distribution has none, so they are refused.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ class Poisson(Likelihood):
 
     def check_data(self, X, owner):
         """Raise ValueError if X is outside the domain."""
-        check_not_negative(X, f"likelihood='poisson' of {owner}")
+        check_counts(X, f"likelihood='poisson' of {owner}")
 
     def build(self, *, center, noise_scale, noise_floor):
         """Return the module; see the base class."""
@@ -201,6 +203,8 @@ class _BuiltNegativeBinomial(_BuiltCounts):
 class NegativeBinomial(Likelihood):
     """Negative binomial distribution, for counts that vary more than Poisson's.
 
+    Only whole numbers of at least 0 are taken.
+
     Parameters
     ----------
     dispersion : {"learned", "per_feature"} or float, default="per_feature"
@@ -241,7 +245,7 @@ class NegativeBinomial(Likelihood):
 
     def check_data(self, X, owner):
         """Raise ValueError if X is outside the domain."""
-        check_not_negative(X, f"likelihood='negative_binomial' of {owner}")
+        check_counts(X, f"likelihood='negative_binomial' of {owner}")
 
     def build(self, *, center, noise_scale, noise_floor):
         """Return the module; see the base class."""

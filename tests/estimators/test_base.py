@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from sklearn_ae.likelihoods import Bernoulli, Categorical, Mixed, Poisson
 from sklearn_ae.networks import MLP, Conv, Custom
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -755,3 +756,100 @@ def test_trained_on_a_gpu_and_loaded_without_one(make, curved, tmp_path):
     np.testing.assert_allclose(
         loaded["X_back"], pipeline.inverse_transform(codes), atol=1e-4
     )
+
+
+# ---- the domain of the loss or likelihood, after fit
+
+
+TAKING_ROWS = [
+    *("transform", "score", "score_samples", "reconstruct", "denoise", "impute"),
+    *("posterior", "sample_posterior", "partial_fit"),
+]
+BIT = {"above": 2.0, "below": -1.0, "not rescaled": 255.0}
+COUNT = {"below": -1.0, "a share": 0.25}
+ONE_HOT = {"two of them": 1.0}
+DOMAINS = [
+    ({"loss": "log_loss"}, "log_loss", BIT),
+    ({"loss": "poisson"}, "poisson", {"below": -1.0}),
+    ({"likelihood": "bernoulli"}, "bernoulli", BIT),
+    ({"likelihood": Bernoulli(resample=True)}, "bernoulli", BIT),
+    ({"likelihood": "poisson"}, "poisson", COUNT),
+    ({"likelihood": Poisson(size_factors="total")}, "poisson", COUNT),
+    ({"likelihood": "negative_binomial"}, "negative_binomial", COUNT),
+    ({"likelihood": Categorical((3, 3))}, "categorical", {**BIT, **ONE_HOT}),
+    ({"likelihood": Mixed([("bernoulli", [5])])}, "bernoulli", BIT),
+    ({"likelihood": Mixed([], "poisson")}, "poisson", COUNT),
+]
+
+
+def blocks_of_bits(rng, n_rows=60):
+    return np.concatenate([np.eye(3)[rng.randint(3, size=n_rows)] for _ in "ab"], 1)
+
+
+def message_of(method, *args):
+    with pytest.raises(ValueError, match=r"loss=|likelihood=") as error:
+        method(*args)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("params", "name", "values"), DOMAINS, ids=[repr(case[0]) for case in DOMAINS]
+)
+def test_rows_outside_the_domain_get_the_sentence_of_fit(
+    make_ae, make_vae, rng, params, name, values
+):
+    make = make_ae if "loss" in params else make_vae
+    X = blocks_of_bits(rng)
+    model = make(**params).fit(X)
+    for value in values.values():
+        bad = X.copy()
+        bad[X[:, 5] == 0, 5] = value
+        expected = message_of(make(**params).fit, bad)
+        assert f"='{name}' of {type(model).__name__}" in expected
+        for method in TAKING_ROWS:
+            if hasattr(model, method):
+                assert message_of(getattr(model, method), bad) == expected
+
+
+@pytest.mark.parametrize("case", DOMAINS, ids=[repr(case[0]) for case in DOMAINS])
+def test_missing_values_are_in_every_domain(make_ae, make_vae, rng, case):
+    params = case[0]
+    X = blocks_of_bits(rng)
+    model = (make_ae if "loss" in params else make_vae)(**params).fit(X)
+    X[0, :3] = X[1] = np.nan
+    for method in TAKING_ROWS:
+        if hasattr(model, method):
+            getattr(model, method)(X)
+
+
+def test_the_domain_is_that_of_the_fit(make_ae, curved):
+    """Parameters that were set later wait for the next fit."""
+    model = make_ae().fit(curved)
+    expected = model.transform(curved)
+    model.set_params(loss="log_loss")
+    np.testing.assert_array_equal(model.transform(curved), expected)
+    with pytest.raises(ValueError, match="loss='log_loss'"):
+        model.fit(curved)
+
+
+def test_log_likelihoods_of_bits_are_never_above_nothing(make_vae, rng):
+    X = blocks_of_bits(rng)
+    model = make_vae(likelihood="bernoulli").fit(X)
+    assert (model.score_samples(rng.uniform(size=X.shape)) <= 0).all()
+    assert (model.score_samples(X) <= 0).all()
+
+
+def test_what_a_scaler_s_rounding_leaves_is_inside(make_ae):
+    """MinMaxScaler gives 1.0000000000000002."""
+    X = np.random.RandomState(0).uniform(size=(60, 3))
+    X[0] = 1 + np.finfo(float).eps
+    assert np.isfinite(make_ae(loss="log_loss").fit(X).score(X))
+
+
+def test_rates_are_for_the_loss_and_counts_for_the_likelihood(make_ae, make_vae, rng):
+    rates = rng.uniform(0, 3, size=(60, 4))
+    assert np.isfinite(make_ae(loss="poisson").fit(rates).score(rates))
+    for likelihood in ("poisson", "negative_binomial"):
+        with pytest.raises(ValueError, match=r"needs counts, .* numbers; round X"):
+            make_vae(likelihood=likelihood).fit(rates)
+        assert make_vae(likelihood=likelihood).fit(np.rint(rates) + 1e-5)
