@@ -43,11 +43,6 @@ def apply_in_chunks(net, function, X, out, prepare, n_rows):
     -------
     out : ndarray
         The array that was given.
-
-    Raises
-    ------
-    ValueError
-        If a result is not finite.
     """
     net._set_training(False)
     with torch.inference_mode():
@@ -55,6 +50,11 @@ def apply_in_chunks(net, function, X, out, prepare, n_rows):
             rows = slice(start, start + n_rows)
             chunk = torch.from_numpy(prepare(X[rows])).to(net.device)
             out[rows] = function(chunk).cpu().numpy()
+    return out
+
+
+def check_finite(out):
+    """Return `out`, or raise ValueError if it is not finite."""
     if not np.isfinite(out).all():
         raise ValueError(
             "The network's output is not finite: X has rows far outside the training "

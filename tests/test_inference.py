@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from sklearn_ae._inference import chunk_rows
-from sklearn_ae.networks import Custom
+from sklearn_ae.likelihoods import Gaussian, Mixed
+from sklearn_ae.networks import Conv, Custom
 
 
 def noisy_half(n_in, n_out):
@@ -123,6 +124,58 @@ def test_codes_beyond_float32_are_refused(make, curved, value):
     model = make().fit(curved)
     with pytest.raises(ValueError, match=r"not finite|too large for float32"):
         model.inverse_transform(np.full((1, 2), value))
+
+
+PARTS = [
+    {"loss": "squared_error", "output_range": (-3.0, 3.0)},
+    *({"loss": loss} for loss in ("huber", "absolute_error", "poisson")),
+    {"loss": "squared_error", "network": Conv((1, 2, 3), n_channels=2)},
+    *({"likelihood": name} for name in ("gaussian", "laplace", "student_t")),
+    {"likelihood": Gaussian("per_feature"), "prior": "vamp"},
+    {"likelihood": Mixed([("laplace", [0])]), "init": "random"},
+    *({"likelihood": name} for name in ("poisson", "negative_binomial")),
+]
+
+
+@pytest.mark.parametrize("params", PARTS, ids=repr)
+@pytest.mark.parametrize("value", [1e19, 1e20, 1e30, 1e38, 1e300])
+def test_a_row_however_extreme_has_the_lowest_score_and_no_other_s(
+    make_ae, make_vae, curved, params, value
+):
+    X = np.rint(4 * (curved - curved.min()))
+    model = (make_ae if "loss" in params else make_vae)(**params).fit(X)
+    scores = model.score_samples(X)
+    broken = X[:5].copy()
+    broken[2, 1] = value
+    for gap in (broken[3, 0], np.nan):
+        broken[2, 0] = gap
+        found = model.score_samples(broken)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(
+            np.delete(found, 2), np.delete(scores[:5], 2), rtol=1e-5, atol=1e-5
+        )
+        assert found[2] < 10 * scores.min() - 1e6
+    if value == 1e300:
+        assert found[2] == -np.inf
+
+
+@pytest.mark.parametrize("method", ["transform", "reconstruct", "impute", "posterior"])
+def test_what_is_no_score_of_an_extreme_row_is_refused(make, curved, method):
+    model = make().fit(curved)
+    curved[2, :2] = np.nan, 1e300
+    if hasattr(model, method):
+        with pytest.raises(ValueError, match="too large for float32"):
+            getattr(model, method)(curved)
+
+
+@pytest.mark.parametrize("value", [1e25, 1e300])
+def test_the_score_of_rows_with_an_extreme_one(make_ae, make_vae, curved, value):
+    """A mean has an answer, a share of a variance beyond float32 has none."""
+    ae, vae = make_ae().fit(curved), make_vae().fit(curved)
+    curved[2, 1] = value
+    assert vae.score(curved) == -np.inf
+    with pytest.raises(ValueError, match="not finite: X has rows far outside"):
+        ae.score(curved)
 
 
 @pytest.mark.gpu

@@ -12,7 +12,7 @@ from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._estimators.imputation import ReconstructionImputer
 from sklearn_ae._fitting.build import PART_CONSTRAINTS, Parts, build_autoencoder
 from sklearn_ae._fitting.clipping import clipping_link
-from sklearn_ae._inference import thinned
+from sklearn_ae._inference import check_finite, thinned
 from sklearn_ae._utils import HasMethods, RandomStateLike, StrOptions, resolve
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.priors import CODE_DENSITIES
@@ -249,12 +249,15 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
             self._density = density.fit(self._codes)
         return self._density.sample(n_samples, random_state=rng)
 
-    def _checked_squares(self, X):
-        """Return squared errors and squared distances to the mean, over `_unit`^2."""
+    def _squares(self, X):
+        """Return squared errors and squared distances to the mean, over `_unit`^2.
+
+        They are not finite where a row is too far out for float32.
+        """
         X = self._checked_rows(X)
         out = np.empty((len(X), 2), dtype=np.float32)
         squares = partial(self.net_.module_.squares, unit=self._unit)
-        return self._apply(squares, X, out, self._centred)
+        return self._apply_to_any(squares, X, out)
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the squared reconstruction error of each row.
@@ -268,7 +271,8 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         -------
         scores : ndarray of shape (n_samples,), float32
             Minus the squared error summed over the features that are observed, in X's
-            squared units; minus infinity where that is beyond float32.
+            squared units; minus infinity where that is beyond float32. However large
+            a row's values are, the other rows have their own scores.
 
         Raises
         ------
@@ -277,9 +281,10 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         ValueError
             As for `transform`, but for large values.
         """
-        errors = self._checked_squares(X)[:, 0]
+        errors = self._squares(X)[:, 0]
         with np.errstate(over="ignore"):
-            return (-errors * np.float64(self._unit) ** 2).astype(np.float32)
+            scores = (-errors * np.float64(self._unit) ** 2).astype(np.float32)
+        return self._lowest_for_nan(scores)
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the share of variance that reconstructions explain.
@@ -306,9 +311,10 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            As for `transform`.
+            As for `transform`, or if a row's squares are beyond float32.
         """
-        error, distance = self._checked_squares(X).sum(axis=0, dtype=np.float64)
+        squares = check_finite(self._squares(X))
+        error, distance = squares.sum(axis=0, dtype=np.float64)
         if distance == 0:
             return 1.0 if error == 0 else 0.0
         return float(1 - error / distance)

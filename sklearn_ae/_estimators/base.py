@@ -8,8 +8,8 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._fitting.fit import Fitting
-from sklearn_ae._fitting.start import centred_float32
-from sklearn_ae._inference import apply_in_chunks, chunk_rows
+from sklearn_ae._fitting.start import centred_float32, centred_or_infinite
+from sklearn_ae._inference import apply_in_chunks, check_finite, chunk_rows
 from sklearn_ae._utils import RandomStateLike, random_stream
 from sklearn_ae._validation import check_codes, check_count, check_rows
 
@@ -34,12 +34,27 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         return self.n_components_
 
     def _apply(self, function, X, out, prepare, n_rows=None):
+        return check_finite(self._filled(function, X, out, prepare, n_rows))
+
+    def _apply_to_any(self, function, X, out, n_rows=None):
+        """Fill `out` from rows, with what is not finite where one is too far out."""
+        return self._filled(function, X, out, self._centred_or_infinite, n_rows)
+
+    def _filled(self, function, X, out, prepare, n_rows):
         if n_rows is None:
             n_rows = chunk_rows(max(self.n_features_in_, self.n_components_))
         return apply_in_chunks(self.net_, function, X, out, prepare, n_rows)
 
+    @staticmethod
+    def _lowest_for_nan(scores):
+        """Return scores with minus infinity where arithmetic on a row gave up."""
+        return np.where(np.isfinite(scores), scores, np.float32(-np.inf))
+
     def _centred(self, X):
         return centred_float32(X, self.mean_)
+
+    def _centred_or_infinite(self, X):
+        return centred_or_infinite(X, self.mean_)
 
     def _checked_rows(self, X):
         check_is_fitted(self)

@@ -166,6 +166,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         scores : ndarray of shape (n_samples,), float32
             Log-likelihoods in nats, in X's units: comparable with those of
             `sklearn.decomposition.PCA` and `sklearn.decomposition.FactorAnalysis`.
+            Minus infinity for rows too far out for float32; the others have their own.
 
         Raises
         ------
@@ -180,13 +181,13 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         module = self.net_.module_
         noise = self._score_noise(n_draws)
         prior = self._prior_module()
-        return self._apply(
+        scores = self._apply_to_any(
             lambda x: module.log_likelihood(x, noise, prior),
             rows,
             np.empty(len(rows), dtype=np.float32),
-            self._centred,
             n_rows=self._scored_rows(n_draws),
         )
+        return self._lowest_for_nan(scores)
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the mean log-likelihood of a row, in nats.
@@ -201,7 +202,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         Returns
         -------
         score : float
-            The mean of `score_samples`.
+            The mean of `score_samples`; minus infinity where a row's is.
 
         Raises
         ------

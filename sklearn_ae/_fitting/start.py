@@ -95,16 +95,24 @@ def column_means(X):
         return means.astype(X.dtype)
 
 
-def centred_float32(X, mean):
+def centred_or_infinite(X, mean):
     """Return X - mean, subtracted in the dtype of `mean`, as float32; NaN stays.
+
+    What is beyond the range of float32 becomes infinite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.subtract(X, mean, dtype=mean.dtype).astype(np.float32, copy=False)
+
+
+def centred_float32(X, mean):
+    """Return what `centred_or_infinite` does, if it is in range.
 
     Raises
     ------
     ValueError
         If a value is beyond the range of float32.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        centred = np.subtract(X, mean, dtype=mean.dtype).astype(np.float32, copy=False)
+    centred = centred_or_infinite(X, mean)
     if np.isinf(centred).any() or not np.isfinite(mean).all():
         raise ValueError(
             "X has values too large for float32, in which the network computes; "
