@@ -149,8 +149,9 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
     def score_samples(self, X: ArrayLike, *, n_draws: int = SCORE_DRAWS) -> np.ndarray:
         """Return the log-likelihood of each row, estimated by importance sampling.
 
-        The draws have a fixed seed and are the same for every row, so scores are
-        deterministic and depend neither on the order of rows nor on their number. The
+        Each row has draws of its own, which its values decide: scores are deterministic
+        and depend neither on the order of rows nor on their number, and the errors of
+        different rows are independent, so that their mean has a smaller one. The
         estimate is a lower bound in expectation that tightens with `n_draws`. That of a
         row with missing values is the log-likelihood of its observed ones.
 
@@ -179,10 +180,9 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         rows = self._checked_rows(X)
         check_count(n_draws, "n_draws", "score_samples")
         module = self.net_.module_
-        noise = self._score_noise(n_draws)
         prior = self._prior_module()
         scores = self._apply_to_any(
-            lambda x: module.log_likelihood(x, noise, prior),
+            lambda x: module.log_likelihood(x, self._score_noise(x, n_draws), prior),
             rows,
             np.empty(len(rows), dtype=np.float32),
             n_rows=self._scored_rows(n_draws),

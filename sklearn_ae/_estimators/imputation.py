@@ -126,8 +126,8 @@ class PosteriorImputer:
             A row is done once none of its values moves further than this, in standard
             deviations of its column in training.
         random_state : int, RandomState or None, default=None
-            Seeds the draws, as for `sample`. Without `n_draws` the proposals have a
-            fixed seed and the result is deterministic.
+            Seeds the draws, as for `sample`. Without `n_draws` the proposals are
+            decided by the row's values, and the result is deterministic.
 
         Returns
         -------
@@ -163,11 +163,12 @@ class PosteriorImputer:
         turns = {"max_iter": max_iter, "tol": tol}
         n_rows = self._scored_rows(n_proposals)
         if n_draws is None:
-            noise = self._score_noise(n_proposals)
             return _with_values(
                 self,
                 rows,
-                lambda x: module.conditional_mean(x, noise, prior, **turns),
+                lambda x: module.conditional_mean(
+                    x, self._score_noise(x, n_proposals), prior, **turns
+                ),
                 n_rows=n_rows,
             )
         device = self.net_.device

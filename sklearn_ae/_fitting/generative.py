@@ -11,6 +11,7 @@ from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._fitting.guard import with_worst_twice
 from sklearn_ae._fitting.start import largest_noise_variance
 from sklearn_ae._inference import thinned
+from sklearn_ae._modules.draws import row_draws
 from sklearn_ae._training.callbacks import KLWarmUp
 from sklearn_ae._training.run import run
 from sklearn_ae._utils import resolve
@@ -141,10 +142,11 @@ class GenerativeFitting(Fitting):
             density.set_params(random_state=self._stream.randint(2**31))
         density.fit(codes, normal_weight=1 / (len(codes) + 1))
         module = self.net_.module_
-        noise = self._score_noise(SCORE_DRAWS)
         before, after = (
             self._over_rows(
-                lambda x, prior=prior: module.log_likelihood(x, noise, prior),
+                lambda x, prior=prior: module.log_likelihood(
+                    x, self._score_noise(x, SCORE_DRAWS), prior
+                ),
                 rows.valid.data,
                 self._scored_rows(SCORE_DRAWS),
             )
@@ -194,10 +196,9 @@ class GenerativeFitting(Fitting):
 
     # ---- densities
 
-    def _score_noise(self, n_draws):
-        generator = torch.Generator().manual_seed(SCORE_SEED)
-        noise = torch.randn(n_draws, self.n_components_, generator=generator)
-        return noise.to(self.net_.device)
+    def _score_noise(self, x, n_draws):
+        """Return draws of each row's own: means over rows have independent errors."""
+        return row_draws(x, n_draws, self.n_components_, SCORE_SEED)
 
     def _prior_module(self):
         """Return the module of the prior in use."""

@@ -207,6 +207,29 @@ def test_scores_of_a_linear_gaussian_model_are_exact(make_vae, rng):
         assert model.score(rows) == pytest.approx(expected, abs=8 * 0.02)
 
 
+def test_errors_of_rows_average_out_in_the_score(make_vae, curved, monkeypatch):
+    """With draws that rows share, as many seeds would differ as rows do."""
+    model = make_vae(guard=False, max_epochs=20).fit(curved)
+    name = "sklearn_ae._fitting.generative.SCORE_SEED"
+    by_seed = []
+    for seed in range(20):
+        monkeypatch.setattr(name, seed)
+        by_seed.append(model.score_samples(curved, n_draws=3))
+    of_rows = np.std(by_seed, axis=0)
+    of_means = np.std(np.mean(by_seed, axis=1))
+    independent = np.sqrt(np.square(of_rows).sum()) / len(curved)
+    assert 0.5 * independent < of_means < 1.7 * independent
+
+
+def test_scores_are_the_row_s_own(make_vae, curved):
+    model = make_vae(guard=False, max_epochs=20).fit(curved)
+    scores = model.score_samples(curved, n_draws=2)
+    np.testing.assert_array_equal(model.score_samples(curved, n_draws=2), scores)
+    np.testing.assert_allclose(
+        model.score_samples(curved[::-3], n_draws=2), scores[::-3], atol=1e-4
+    )
+
+
 def test_reconstruct(make, curved):
     model = make().fit(curved)
     np.testing.assert_array_equal(
