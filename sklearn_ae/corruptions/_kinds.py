@@ -16,6 +16,9 @@ from sklearn_ae.corruptions._modules import (
     TwoValues,
 )
 
+# Share of the data's scale that normal noise has unless it is given.
+AUTO_SHARE = 0.3
+
 
 def _check_range(component, name, largest):
     value = getattr(component, name)
@@ -37,11 +40,13 @@ class GaussianNoise(BaseEstimator):
 
     Parameters
     ----------
-    scale : float or tuple of (float, float), default=0.1
+    scale : "auto", float or tuple of (float, float), default="auto"
         Standard deviation of the noise, in X's units. A range (low, high) draws one
-        for each row.
+        for each row. "auto" is 0.3 times the data's scale, which is the root mean
+        square of the features' standard deviations.
     relative : bool, default=False
-        Whether `scale` is in units of each feature's standard deviation instead.
+        Whether `scale` is in units of each feature's standard deviation instead;
+        "auto" is then 0.3 of them.
 
     References
     ----------
@@ -57,12 +62,14 @@ class GaussianNoise(BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "scale": [Interval(Real, 0, None, closed="left"), tuple],
+        "scale": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left"), tuple],
         "relative": ["boolean"],
     }
 
     def __init__(
-        self, scale: float | tuple[float, float] = 0.1, relative: bool = False
+        self,
+        scale: Literal["auto"] | float | tuple[float, float] = "auto",
+        relative: bool = False,
     ) -> None:
         self.scale = scale
         self.relative = relative
@@ -71,8 +78,10 @@ class GaussianNoise(BaseEstimator):
         """Return the module that corrupts rows centred by `center`."""
         check_parameters(self)
         _check_range(self, "scale", float("inf"))
-        factor = feature_scale if self.relative else [1.0]
-        return AddedNoise(self.scale, factor)
+        if self.scale != "auto":
+            return AddedNoise(self.scale, feature_scale if self.relative else [1.0])
+        data_scale = float((feature_scale**2).mean() ** 0.5)
+        return AddedNoise(AUTO_SHARE, feature_scale if self.relative else [data_scale])
 
 
 class MaskingNoise(BaseEstimator):

@@ -33,6 +33,39 @@ def test_gaussian_noise_has_the_given_standard_deviation(relative):
     assert (noise.mean(0).abs().numpy() < 0.03 * expected).all()
 
 
+@pytest.mark.parametrize("relative", [False, True])
+def test_gaussian_noise_is_three_tenths_of_the_data_s_scale_by_default(relative):
+    noise = corrupt(GaussianNoise(relative=relative)) - X
+    root_mean_square = np.sqrt(np.mean(FEATURE_SCALE**2))
+    expected = 0.3 * (FEATURE_SCALE if relative else root_mean_square * np.ones(3))
+    np.testing.assert_allclose(noise.std(0).numpy(), expected, rtol=0.03)
+
+
+@pytest.mark.parametrize("factor", [2.0**-12, 16.0, 2.0**20])
+def test_noise_by_name_follows_the_units_of_x(make, curved, factor):
+    """Pixels in [0, 1] and pixels to 16 get the same share of noise."""
+
+    def share(X):
+        module = make(corruption="gaussian").fit(X).net_.module_
+        rows = torch.tensor(X - X.mean(axis=0), dtype=torch.float32)
+        noise = module.corruption(rows, torch.Generator().manual_seed(0)) - rows
+        return noise.std().item() / X.std(axis=0).mean()
+
+    assert share(factor * curved) == pytest.approx(share(curved), rel=1e-4)
+    assert 0.25 < share(curved) < 0.4
+
+
+def test_a_given_scale_is_in_the_units_of_x(make, curved):
+    module = make(corruption=GaussianNoise(4.0)).fit(16 * curved).net_.module_
+    noise = module.corruption(torch.zeros(5000, 6), torch.Generator().manual_seed(0))
+    assert noise.std() == pytest.approx(4.0, rel=0.03)
+
+
+def test_constant_rows_have_no_scale_to_take_a_share_of(make):
+    model = make(corruption="gaussian").fit(np.ones((30, 3)))
+    assert np.isfinite(model.transform(np.ones((2, 3)))).all()
+
+
 @pytest.mark.parametrize("rate", [0.2, 0.7])
 def test_masking_replaces_the_given_share(rate):
     masked = corrupt(MaskingNoise(rate)) != X
