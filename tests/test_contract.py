@@ -96,6 +96,12 @@ def test_documented_defaults_are_the_defaults(estimator):
         assert stated.group(1) == repr(value).replace("'", '"')
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_names_of_features_are_documented_as_scikit_learn_s(estimator):
+    stated = " ".join(estimator.__doc__.split())
+    assert "Defined only when X has feature names that are all strings." in stated
+
+
 def test_fitted_attributes_are_documented(make, curved):
     model = make().fit(pd.DataFrame(curved, columns=list("abcdef")))
     model.sample(2)

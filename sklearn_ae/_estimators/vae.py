@@ -155,7 +155,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     n_features_in_ : int
         Number of features seen in ``fit``.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of features seen during ``fit``. Defined only when X has feature names
+        that are all strings.
 
     See Also
     --------
