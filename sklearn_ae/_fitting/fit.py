@@ -87,6 +87,8 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         ValueError
             If X is not numeric and dense, has infinite values or a column without any
             value, or a part cannot work on it; the estimator is then left as it was.
+        TypeError
+            If X is sparse, or has dates or durations beside numbers.
         FloatingPointError
             If the loss became infinite or NaN in training.
         """
