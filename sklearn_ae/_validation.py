@@ -23,7 +23,7 @@ def _as_floating(X):
 
 def _dtypes(X):
     """Return the dtypes of an array, or of each column of a frame."""
-    if hasattr(X, "dtypes"):
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
         return list(X.dtypes)
     return [X.dtype] if hasattr(X, "dtype") else []
 

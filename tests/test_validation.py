@@ -385,6 +385,14 @@ def test_dates_beside_numbers_are_refused_by_column(make, name, method):
         getattr(model, method)(WHOLE.assign(b=MIXED_TIMES[name]))
 
 
+@pytest.mark.parametrize("dtype", [float, object, "M8[ns]", "Int64", "category"])
+def test_one_column_alone_is_no_table(make, dtype):
+    with pytest.raises(ValueError, match="Expected a 2-dimensional"):
+        make().fit(WHOLE["a"].astype(dtype))
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D"):
+        make().fit(WHOLE["a"].to_numpy())
+
+
 NO_NUMBERS = {
     "text": (np.full((9, 3), "a"), "could not convert string to float: .*a"),
     "bytes": (np.full((9, 3), b"a"), "could not convert string to float: .*a"),
