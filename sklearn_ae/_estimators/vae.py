@@ -101,7 +101,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Whether to stop when the loss on held-out rows no longer falls.
     validation_fraction : "auto", float or None, default="auto"
         Share of the rows to hold out. "auto" is a tenth, or a quarter of them up to 50
-        rows where that is more, and at most 4000 rows. None holds out none, which needs
+        rows where that is more, and at most 4000 rows. Exact copies of a row are never
+        on both sides, and count as one row held out. None holds out none, which needs
         ``early_stopping=False, guard=False``.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs without improvement before training stops. "auto" is two thirds of the

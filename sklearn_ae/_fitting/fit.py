@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
 from sklearn_ae._fitting.guard import DEFAULT_LEVEL, is_better
+from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.start import centred_float32, fit_start
-from sklearn_ae._training.run import all_rows, hold_out, run
+from sklearn_ae._training.run import all_rows, run
 from sklearn_ae._training.settings import (
     TRAINING_CONSTRAINTS,
     check_validation,

@@ -92,6 +92,8 @@ def column_means(X):
         means = np.mean(X, axis=0, dtype=np.float64)
         if np.isnan(means).any():
             means = np.nanmean(X, axis=0, dtype=np.float64)
+        # So that columns of equal values have no spread, though sums are rounded.
+        means = np.clip(means, np.fmin.reduce(X), np.fmax.reduce(X))
         return means.astype(X.dtype)
 
 

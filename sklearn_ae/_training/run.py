@@ -1,4 +1,4 @@
-"""From rows to trained weights: who is held out, how long, in which batches."""
+"""From rows to trained weights: how long, in which batches."""
 
 from warnings import warn
 
@@ -16,16 +16,6 @@ def all_rows(rows, net, valid=None):
     """Return all rows to train on, with those held out."""
     rows = torch.from_numpy(np.ascontiguousarray(rows))
     return Rows.for_device(rows, torch.device(net.device), valid)
-
-
-def hold_out(rows, net, fraction, rng):
-    """Split rows at random into those to train on and those held out."""
-    n_valid = defaults.n_validation_rows(len(rows), fraction)
-    if n_valid == 0:
-        return all_rows(rows, net)
-    order = rng.permutation(len(rows))
-    valid = all_rows(rows[order[:n_valid]], net)
-    return all_rows(rows[order[n_valid:]], net, valid)
 
 
 def run(estimator, rows, seed, *, max_epochs, scheduled):

@@ -1,0 +1,125 @@
+"""Which rows are held out: drawn at random, copies of a row on one side.
+
+A network that has trained on a row knows its copies by heart. Among the held-out rows
+they would speak for it, and several copies there would count as independent evidence.
+"""
+
+import math
+
+import numpy as np
+
+from sklearn_ae._training.defaults import n_validation_rows
+from sklearn_ae._training.run import all_rows
+
+# Values whose hashes are computed at a time, few enough for a processor's cache.
+HASHED_VALUES = 2**16
+# Distinct rows by which it is judged how often rows agree by chance.
+JUDGED_ROWS = 1000
+
+
+def hold_out(rows, net, fraction, rng):
+    """Split rows at random into those to train on and those held out.
+
+    Of a held-out row's copies one is held out and none is trained on. `fraction` is of
+    the distinct rows. A row with a larger share of the rows than that is trained on:
+    without it, training would have another distribution.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Centred rows, float32, with NaN for what is missing.
+    net : Net
+        Whose device they go to.
+    fraction : float, "auto" or None
+        As `validation_fraction` of the estimators.
+    rng : RandomState
+        Draws the held-out rows.
+
+    Returns
+    -------
+    rows : Rows
+        Those to train on, with those held out.
+    """
+    if fraction is None:
+        return all_rows(rows, net)
+    original = originals(rows)
+    n_copies = np.bincount(original, minlength=len(rows))
+    n_distinct = np.count_nonzero(n_copies)
+    n_valid = n_validation_rows(n_distinct, fraction)
+    if n_valid == 0:
+        return all_rows(rows, net)
+    order = rng.permutation(len(rows))
+    is_eligible = (n_copies > 0) & (n_copies * n_distinct <= n_valid * len(rows))
+    held_out = order[is_eligible[order]][:n_valid]
+    is_held_out = np.zeros(len(rows), dtype=bool)
+    is_held_out[held_out] = True
+    trained_on = order[~is_held_out[original[order]]]
+    return all_rows(rows[trained_on], net, all_rows(rows[held_out], net))
+
+
+def originals(rows):
+    """Return for each row the index of the first row that it is a copy of.
+
+    Its own index where there is none. Rows of few possible values, such as bits, are
+    often equal without being copies: new rows will equal those trained on as well. So
+    where equal rows are to be expected by chance, no row counts as a copy.
+    """
+    _, first, which = np.unique(
+        row_hashes(rows), return_index=True, return_inverse=True
+    )
+    if len(first) == len(rows):
+        return np.arange(len(rows))
+    # They are in the order of their hashes, which is as good as a random one.
+    if agree_by_chance(rows[first[:JUDGED_ROWS]], len(rows)):
+        return np.arange(len(rows))
+    return first[which]
+
+
+def row_hashes(rows):
+    """Return a 64-bit number for each row, the same for equal rows alone.
+
+    NaN equals NaN and -0.0 equals 0.0. That two different rows share a number is less
+    likely than 2 ** -60 [1]_.
+
+    References
+    ----------
+    .. [1] Lemire, D. & Kaser, O. (2014). Strongly universal string hashing is fast.
+       The Computer Journal 57(11), 1624-1638.
+    """
+    n_rows, n_features = rows.shape
+    factors = np.random.default_rng(0).integers(
+        2**64, size=(n_features, 2), dtype=np.uint64
+    )
+    hashes = np.empty(n_rows, dtype=np.uint64)
+    n_together = max(1, HASHED_VALUES // n_features)
+    for start in range(0, n_rows, n_together):
+        stop = start + n_together
+        sums = _bits(rows[start:stop]).astype(np.uint64) @ factors
+        # The upper halves are those that are well mixed.
+        upper, lower = (sums >> np.uint64(32)).T
+        hashes[start:stop] = (upper << np.uint64(32)) | lower
+    return hashes
+
+
+def agree_by_chance(distinct, n_rows):
+    """Whether equal rows are to be expected among `n_rows`, by chance alone.
+
+    If columns were independent, and any two rows agreed in each as often as the
+    distinct rows do. One more pair counts as agreeing, so that few rows say little.
+    """
+    n_pairs = math.comb(len(distinct), 2)
+    expected = math.comb(n_rows, 2)
+    for column in _bits(distinct).T:
+        _, counts = np.unique(column, return_counts=True)
+        n_agreeing = (counts * (counts - 1)).sum() // 2
+        expected *= (n_agreeing + 1) / (n_pairs + 1)
+        if expected < 1:
+            return False
+    return True
+
+
+def _bits(rows):
+    """Return float32 values as integers that are equal where the values are."""
+    values = rows + np.float32(0.0)  # -0.0 + 0.0 is 0.0
+    values[np.isnan(values)] = np.nan
+    return values.view(np.uint32)
