@@ -1,8 +1,12 @@
-"""The package as users get it: built as a wheel and installed, not the checkout."""
+"""The package as users get it: built as a wheel and installed, not the checkout.
+
+And the versions of others that it may be installed beside.
+"""
 
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -60,3 +64,17 @@ def test_an_installed_wheel_imports(wheel, tmp_path):
     path = {"PYTHONPATH": str(tmp_path / "site")}
     printed = run(sys.executable, "-c", IMPORT_ALL, cwd=tmp_path, env=path)
     assert Path(printed.strip()) == tmp_path / "site" / "sklearn_ae"
+
+
+def test_the_oldest_versions_that_are_tested_are_those_that_are_permitted():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = project["project"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["plot"] + extras["test"]
+    permitted = dict(line.split(">=") for line in lines)
+    pins = (ROOT / "constraints-oldest.txt").read_text(encoding="utf-8").splitlines()
+    tested = dict(line.split("==") for line in pins if not line.startswith("#"))
+    # Its old releases are too large to fetch for each run.
+    del permitted["torch"]
+    for package, version in permitted.items():
+        assert f"{tested[package]}.".startswith(f"{version}."), package
