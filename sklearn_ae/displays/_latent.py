@@ -202,7 +202,8 @@ class LatentSpaceDisplay:
             [code[chosen] for chosen in rows],
             bins=30,
             stacked=True,
-            color=colors,
+            # Matplotlib 3.8 takes a tuple of two for a colour and its opacity.
+            color=list(colors),
             label=labels,
         )
         ax.set_ylabel("Rows")
