@@ -64,11 +64,11 @@ def originals(rows):
     often equal without being copies: new rows will equal those trained on as well. So
     where equal rows are to be expected by chance, no row counts as a copy.
     """
-    _, first, which = np.unique(
-        row_hashes(rows), return_index=True, return_inverse=True
-    )
-    if len(first) == len(rows):
+    hashes = row_hashes(rows)
+    in_order = np.sort(hashes)
+    if (in_order[1:] != in_order[:-1]).all():
         return np.arange(len(rows))
+    _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
     # They are in the order of their hashes, which is as good as a random one.
     if agree_by_chance(rows[first[:JUDGED_ROWS]], len(rows)):
         return np.arange(len(rows))
