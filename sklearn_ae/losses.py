@@ -7,7 +7,8 @@ computes it. Built losses share one interface:
 - ``terms(x, parameter)``: loss of each value, divided by ``natural_scale``, so that
   data of any units train alike;
 - ``forward(x, parameter)``: loss of each row, summed over its features;
-- ``natural_scale``: what to multiply by to have the loss in its own units.
+- ``natural_scale``: what to multiply by to have the loss in its own units;
+- ``minimised_by_pca``: whether nothing is left to learn where PCA reproduces the rows.
 """
 
 from abc import ABCMeta, abstractmethod
@@ -63,6 +64,8 @@ class _Loss(BaseEstimator, metaclass=ABCMeta):
 
 
 class _BuiltLoss(nn.Module, metaclass=ABCMeta):
+    minimised_by_pca = False
+
     def __init__(self, link, natural_scale):
         super().__init__()
         self.link = link
@@ -88,6 +91,8 @@ class _BuiltError(_BuiltLoss):
 
 
 class _BuiltSquaredError(_BuiltError):
+    minimised_by_pca = True
+
     def __init__(self, link, unit, natural_scale):
         super().__init__(link, unit, natural_scale)
         self.error_unit, self.weight = error_unit_and_weight(unit)

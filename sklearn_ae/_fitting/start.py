@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.decomposition import PCA
 
-from sklearn_ae._modules.frames import NOISE_FLOOR
+from sklearn_ae._modules.frames import NOISE_FLOOR, UNKNOWN_SHARE
 
 # How often principal axes are computed anew from rows that they filled, and how often
 # one set of axes fills them.
@@ -61,6 +61,13 @@ class Start:
         """Root mean square of the residual; the data's scale where it is nil."""
         rms = float(np.sqrt(np.mean(self.residual_scale**2)))
         return rms if rms > np.sqrt(NEGLIGIBLE) * self.scale else self.scale
+
+    @property
+    def rank(self):
+        """Number of axes along which there is variance; None for a random start."""
+        if self.components is None:
+            return None
+        return int(np.count_nonzero(self.variances))
 
     @property
     def is_exact(self):
@@ -195,7 +202,10 @@ def fit_start(X, n_components, init, random_state):
         residual_scale = np.sqrt(np.einsum("ij,ij->j", centred, centred) / degrees)
         # What was filled in has next to no noise.
         noise_variance = float(pca.noise_variance_) / (1 - missing.mean())
-    noise_variance = max(noise_variance, (NOISE_FLOOR * scale) ** 2)
+    # As many axes as rows can have reproduce rows of any noise, and tell nothing of it.
+    is_told = init == "random" or len(X) - 1 > n_components
+    least = NOISE_FLOOR if is_told else UNKNOWN_SHARE
+    noise_variance = max(noise_variance, (least * scale) ** 2)
     start = Start(
         mean=mean,
         feature_scale=feature_scale * unit,

@@ -7,9 +7,9 @@ import numpy as np
 # The smallest noise that a likelihood may learn, as a share of the data's scale: about
 # ten times the rounding of float32.
 NOISE_FLOOR = 1e-6
-# How much of each column's spread a decoder network trained on corrupted rows may add
-# at least: PCA's residual on clean rows says nothing of what the corruption leaves.
-CORRUPTED_SHARE = 0.5
+# How much of each column's spread a decoder network may add at least where PCA's
+# residual says nothing of what is to be learned.
+UNKNOWN_SHARE = 0.5
 
 
 @dataclass
@@ -70,9 +70,11 @@ def _random_frame(start, pooled_input, seen_scale):
 
 
 def _output_branch_scale(start, corrupted):
-    if not corrupted:
+    # Neither the residual of clean rows says what a corruption leaves, nor that of rows
+    # which are reproduced what other rows, or another loss, leave.
+    if not (corrupted or start.is_exact):
         return start.residual_scale
-    return np.maximum(start.residual_scale, CORRUPTED_SHARE * start.feature_scale)
+    return np.maximum(start.residual_scale, UNKNOWN_SHARE * start.feature_scale)
 
 
 def pca_frame(start, *, pooled_input, corrupted, seen_scale=None):

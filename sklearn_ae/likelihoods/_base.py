@@ -47,10 +47,13 @@ class BuiltLikelihood(nn.Module, metaclass=ABCMeta):
     noise_variance : float or None
         That of normal noise before training, for probabilistic PCA to start from; None
         leaves probabilistic PCA its own.
+    minimised_by_pca : bool
+        Whether nothing is left to learn where PCA reproduces the rows.
     """
 
     is_discrete = False
     noise_variance = None
+    minimised_by_pca = False
 
     def drawn(self, x, generator):
         """Return the rows that a training step sees, `x` unless there is a choice."""

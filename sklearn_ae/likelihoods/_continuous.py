@@ -81,6 +81,8 @@ class _BuiltNoise(BuiltLikelihood):
 class _BuiltGaussian(_BuiltNoise):
     def __init__(self, *args):
         super().__init__(*args)
+        # Around rows that are reproduced, noise that is given may still say too much.
+        self.minimised_by_pca = self.learned
         self.error_unit, self.weight = error_unit_and_weight(self.unit)
 
     def shape_terms(self, error, variance):
