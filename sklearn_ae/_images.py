@@ -31,6 +31,7 @@ def checked_image_shape(image_shape, n_features, owner):
             f"The 'image_shape' parameter of {owner} must be 'auto' or a tuple of 3 "
             f"positive ints (channels, height, width). Got {shape!r} instead."
         )
+    shape = tuple(map(int, shape))
     if math.prod(shape) != n_features:
         raise ValueError(
             f"The 'image_shape' parameter of {owner}, {shape}, multiplies to "

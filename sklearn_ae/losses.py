@@ -201,7 +201,7 @@ class Huber(_Loss):
     def build(self, *, center, unit, link=None):
         """Return the module; see the base class."""
         check_parameters(self)
-        delta = 1.35 * unit if self.delta == "auto" else self.delta
+        delta = 1.35 * unit if self.delta == "auto" else float(self.delta)
         return _BuiltHuber(link or IdentityLink(), unit, delta)
 
 

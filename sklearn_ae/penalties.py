@@ -120,7 +120,7 @@ class KLSparsity(BaseEstimator):
     def build(self, *, code_scale, natural_scale):
         """Return the module."""
         check_parameters(self)
-        return _BuiltKLSparsity(self.weight / natural_scale, self.rate)
+        return _BuiltKLSparsity(float(self.weight) / natural_scale, float(self.rate))
 
 
 class _BuiltContractive(nn.Module):
@@ -212,7 +212,7 @@ class Contractive(BaseEstimator):
         n_projections = self.n_projections
         if n_projections == "auto":
             n_projections = None if len(code_scale) <= MOST_EXACT else 2
-        return _BuiltContractive(self.weight / natural_scale, code_scale, n_projections)
+        return _BuiltContractive(float(self.weight) / natural_scale, code_scale, n_projections)
 
 
 class _BuiltDecorrelation(nn.Module):
@@ -260,7 +260,7 @@ class Decorrelation(BaseEstimator):
     def build(self, *, code_scale, natural_scale):
         """Return the module."""
         check_parameters(self)
-        return _BuiltDecorrelation(self.weight / natural_scale)
+        return _BuiltDecorrelation(float(self.weight) / natural_scale)
 
 
 class _Sum(nn.Module):

@@ -100,7 +100,8 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         Seeds the split, the weights, the batches and all noise. None seeds afresh;
         global generators are never used or changed.
     verbose : int, default=0
-        1 prints a line for each epoch.
+        1 prints PCA's loss on the held-out rows, a line for each epoch with a mark where
+        it is the best so far, and which was kept.
 
     Attributes
     ----------
@@ -112,6 +113,11 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
     pca_loss_ : float
         PCA's loss per held-out row, comparable with `valid_loss` in `history_`; NaN
         where nothing was compared.
+    guard_ : object or None
+        How the guard compared: `statistic` and `p_value` of the test, the `level` that
+        it has to be below (None with ``guard=False``), `n_rows` held out, mean losses
+        of a row `network_loss` and `pca_loss`, the `gain` that the network has or would
+        have had, and `pca_kept`; prints as a sentence. None where nothing was compared.
     mean_ : ndarray of shape (n_features,)
         Column means of the training rows.
     n_iter_ : int

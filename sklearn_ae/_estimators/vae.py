@@ -121,7 +121,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Seeds the split, the weights, the batches and all noise. None seeds afresh;
         global generators are never used or changed.
     verbose : int, default=0
-        1 prints a line for each epoch.
+        1 prints PCA's loss on the held-out rows, a line for each epoch with a mark where
+        it is the best so far, and which was kept.
 
     Attributes
     ----------
@@ -133,6 +134,12 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     pca_loss_ : float
         Probabilistic PCA's loss per held-out row, comparable with `valid_loss` in
         `history_`; NaN where nothing was compared.
+    guard_ : object or None
+        How the guard compared: `statistic` and `p_value` of the test, the `level` that
+        it has to be below (None with ``guard=False``), `n_rows` held out, minus the
+        mean log-likelihoods `network_loss` and `pca_loss` in nats, the `gain` that the
+        network has or would have had, and `pca_kept`; prints as a sentence. None where
+        nothing was compared.
     active_units_ : ndarray of shape (n_components,), bool
         Which columns of the code are in use: their posterior mean, on the scale of the
         standard normal prior, has a variance above 0.01 over the training rows [3]_.
@@ -281,7 +288,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
             {
                 "beta": float(self.beta),
                 "free_bits": float(self.free_bits),
-                "n_draws": self.n_importance_samples,
+                "n_draws": int(self.n_importance_samples),
             },
         )
 

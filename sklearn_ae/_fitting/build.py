@@ -5,7 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_ae._modules.autoencoder import Autoencoder
-from sklearn_ae._modules.frames import NOISE_FLOOR, pca_frame, ppca_frame
+from sklearn_ae._modules.frames import (
+    NOISE_FLOOR,
+    UNKNOWN_SHARE,
+    pca_frame,
+    ppca_frame,
+)
 from sklearn_ae._modules.variational import VariationalAutoencoder
 from sklearn_ae._utils import HasMethods, StrOptions, resolve
 from sklearn_ae.corruptions._build import (
@@ -136,6 +141,9 @@ def build_variational(start, rows, parts, likelihood, prior, bound):
         The module's parameters `beta`, `free_bits` and `n_draws`.
     """
     n_components, n_features = len(start.variances), len(start.mean)
+    if start.is_exact and not likelihood.is_noise:
+        # Bits and counts vary around their means though PCA reproduces them.
+        start = replace(start, noise_variance=(UNKNOWN_SHARE * start.scale) ** 2)
     cost = likelihood.build(
         center=start.mean,
         noise_scale=float(np.sqrt(start.noise_variance)),

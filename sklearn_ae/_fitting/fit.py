@@ -3,12 +3,13 @@
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from typing import Any, Self
+from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
-from sklearn_ae._fitting.guard import DEFAULT_LEVEL, is_better
+from sklearn_ae._fitting.guard import DEFAULT_LEVEL, GuardResult, paired_t_test
 from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.start import centred_float32, fit_start
 from sklearn_ae._training.run import all_rows, run
@@ -40,6 +41,9 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         "guard": ["boolean", Interval(Real, 0, 0.5, closed="right")],
         **TRAINING_CONSTRAINTS,
     }
+
+    #: What the network is compared with.
+    _pca_name = "PCA"
 
     @abstractmethod
     def _loss_or_likelihood(self):
@@ -102,7 +106,9 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
                 with self.net_.restored_on_error():
                     compared = self._train(rows, continued=True)
             else:
-                compared = self._train(*self._begin(X))
+                rows, start = self._begin(X)
+                compared = self._train(rows, start.is_exact)
+                self._warn_of_empty_columns(start)
             self._finish(X, compared)
         return self
 
@@ -145,7 +151,7 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
                 seed = self._stream.randint(2**31)
                 rows = all_rows(rows, self.net_)
                 run(self, rows, seed, max_epochs=1, scheduled=False)
-            self.gain_over_pca_ = self.pca_loss_ = float("nan")
+            self._forget_comparison()
             self._finish(X, None)
         return self
 
@@ -165,18 +171,18 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         self._cost.check_data(X, type(self).__name__)
 
     def _begin(self, X):
-        """Build the net; return the centred rows and whether PCA is exact on them."""
+        """Build the net; return the centred rows and the start."""
         # A copy: parameters that change after fit do not change what was fitted.
         self._cost = clone(self._loss_or_likelihood(), safe=False)
         self._check_domain(X)
         rng = random_stream(self.random_state)
         self._stream = np.random.RandomState(rng.randint(2**31))
-        start, rows = fit_start(X, self.n_components, self.init, self._stream)
+        self.n_components_ = int(self.n_components)
+        start, rows = fit_start(X, self.n_components_, self.init, self._stream)
         self.mean_ = start.mean
-        self.n_components_ = self.n_components
         self._unit = start.scale
         self.net_ = self._new_net(self._module_factory(start, X))
-        return rows, start.is_exact
+        return rows, start
 
     def _new_net(self, factory):
         device, callbacks = choose_device(self.device), self._training_callbacks()
@@ -189,11 +195,12 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         """
         net = self.net_
         module = net.module_
-        self.gain_over_pca_ = self.pca_loss_ = float("nan")
-        if exact and module.corruption is None and module.penalty is None:
-            # PCA reproduces every row: nothing is left to learn.
+        self._forget_comparison()
+        plain = module.corruption is None and module.penalty is None
+        if exact and plain and module.cost.minimised_by_pca:
             module.use_networks(False)
             self.gain_over_pca_ = 0.0
+            self._say(f"Nothing was trained: {self._pca_name} reproduces the rows")
             return None
         rows = hold_out(rows, net, self.validation_fraction, self._stream)
         seed = self._stream.randint(2**31)
@@ -206,6 +213,10 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
             self._compare_with_pca(rows)
         return rows
 
+    def _forget_comparison(self):
+        self.gain_over_pca_ = self.pca_loss_ = float("nan")
+        self.guard_ = None
+
     def _compare_with_pca(self, rows):
         """Note the gain on the held-out rows; keep PCA unless it is significant."""
         net = self.net_
@@ -213,20 +224,61 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         net.module_.use_networks(False)
         baseline, training_baseline = map(self._compared_losses, (rows.valid, rows))
         self.pca_loss_ = float(net.row_losses(rows.valid).mean())
-        training_gains = training_baseline - training_losses
-        if self.guard and not self._is_gain(baseline - losses, training_gains):
-            self.gain_over_pca_ = 0.0
-            return
-        net.module_.use_networks(True)
-        self.gain_over_pca_ = self._gain(baseline, losses)
+        statistic, p_value = self._test(
+            baseline - losses, training_baseline - training_losses
+        )
+        level = self._guard_level()
+        self.guard_ = GuardResult(
+            statistic=statistic,
+            p_value=p_value,
+            level=level,
+            n_rows=len(losses),
+            network_loss=float(losses.mean()),
+            pca_loss=float(baseline.mean()),
+            gain=self._gain(baseline, losses),
+            pca_kept=level is not None and not p_value < level,
+            pca=self._pca_name,
+        )
+        net.module_.use_networks(not self.guard_.pca_kept)
+        self.gain_over_pca_ = 0.0 if self.guard_.pca_kept else self.guard_.gain
+        self._say(self.guard_)
 
     def _compared_losses(self, rows):
         """Return what the guard compares: the loss of each row."""
         return self.net_.row_losses(rows)
 
-    def _is_gain(self, gains, other_gains=()):
-        level = DEFAULT_LEVEL if isinstance(self.guard, bool) else self.guard
-        return is_better(gains, level, other_gains)
+    def _test(self, gains, other_gains=()):
+        """Return the statistic and the p-value of rows' gains over a baseline."""
+        return paired_t_test(gains, other_gains)
+
+    def _guard_level(self):
+        """Return the p-value below which PCA is left; None leaves it whatever it is."""
+        if not self.guard:
+            return None
+        is_on = isinstance(self.guard, bool | np.bool_)
+        return DEFAULT_LEVEL if is_on else float(self.guard)
+
+    def _warn_of_empty_columns(self, start):
+        """Warn of components beyond the rank, where no network fills their columns."""
+        module = self.net_.module_
+        if (
+            start.rank is None
+            or module.networks_on
+            or start.rank >= self.n_components
+            or module.corruption is not None
+            or module.penalty is not None
+        ):
+            return
+        warn(
+            f"n_components={self.n_components} is above the rank of X, {start.rank}: "
+            "further columns of the code are zero; set n_components to at most "
+            f"{max(1, start.rank)}.",
+            stacklevel=4,
+        )
+
+    def _say(self, text):
+        if self.verbose:
+            print(text)
 
     def _finish(self, X, rows):
         net = self.net_

@@ -44,6 +44,8 @@ class GenerativeFitting(Fitting):
 
     # ---- the guard
 
+    _pca_name = "probabilistic PCA"
+
     def _compared_losses(self, rows):
         """Return minus the log-likelihoods: bounds from one draw are too noisy."""
         module = self.net_.module_
@@ -60,13 +62,13 @@ class GenerativeFitting(Fitting):
             losses, thinned(rows.data), self._scored_rows(GUARD_DRAWS)
         )
 
-    def _is_gain(self, gains, other_gains=()):
-        return super()._is_gain(with_worst_twice(gains), other_gains)
+    def _test(self, gains, other_gains=()):
+        return super()._test(with_worst_twice(gains), other_gains)
 
     # ---- training
 
     def _training_callbacks(self):
-        share = 0.0 if self.kl_warmup == "auto" else self.kl_warmup
+        share = 0.0 if self.kl_warmup == "auto" else float(self.kl_warmup)
         return [("kl_warmup", KLWarmUp(share))]
 
     def _refine(self, rows, continued):
@@ -103,6 +105,7 @@ class GenerativeFitting(Fitting):
         mean, _ = self._moments_over(thinned(rows.data))
         if (mean.var(axis=0) > INFORMED).sum() >= self._n_usable(rows):
             return
+        self._say("Columns of the code say little; once more with a warm-up")
         first = self.net_
         self.net_ = second = self._new_net(first.module)
         warm_up = dict(second.callbacks_)["kl_warmup"]
@@ -111,8 +114,10 @@ class GenerativeFitting(Fitting):
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
         warm_up.set_params(share=0.0)
         bounds = [-net.row_losses(rows.valid).mean() for net in (first, second)]
-        if bounds[0] >= bounds[1]:
+        is_better = bounds[1] > bounds[0]
+        if not is_better:
             self.net_ = first
+        self._say(f"The {'second' if is_better else 'first'} training was better")
 
     def _n_usable(self, rows):
         """Return how many code columns the data evidently can use.
@@ -155,7 +160,8 @@ class GenerativeFitting(Fitting):
                 density.as_module().to(self.net_.device),
             )
         )
-        if not self.guard or self._is_gain(after - before):
+        level = self._guard_level()
+        if level is None or self._test(after - before)[1] < level:
             self.prior_ = density
 
     def _over_rows(self, function, rows, n_rows):

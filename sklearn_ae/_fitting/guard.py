@@ -1,43 +1,102 @@
 """The guard: leave PCA only on evidence."""
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import stdtr
 
 # One-sided: 2.3 standard errors where there are many rows. The held-out rows also chose
 # the best epoch, which speaks for the network; the level leaves room for that.
 DEFAULT_LEVEL = 0.01
 
 
-def is_better(gains, level, other_gains=()):
-    """Whether gains over a baseline are significantly above zero on average.
+@dataclass(frozen=True)
+class GuardResult:
+    """How a trained network compared with PCA on the held-out rows; prints as words.
 
-    A one-sided paired t-test. Fewer than two rows are no evidence. Where tails are
-    heavy, the few bad rows that decide the mean are likely to be missing among those
-    held out, and with them the spread that should make one doubt; so the spread is that
-    of other rows' shortfalls where it is larger.
+    Attributes
+    ----------
+    statistic : float
+        Student's t of the rows' gains over PCA; NaN with fewer than two rows.
+    p_value : float
+        Of the one-sided test that the network is better.
+    level : float or None
+        The p-value below which the network is kept; None keeps it whatever it is.
+    n_rows : int
+        Number of held-out rows.
+    network_loss, pca_loss : float
+        Mean losses of a held-out row, as the guard compared them.
+    gain : float
+        What `gain_over_pca_` is where the network is kept, and would have been where
+        PCA is.
+    pca_kept : bool
+        Whether PCA was kept.
+    pca : {"PCA", "probabilistic PCA"}
+        What the network was compared with.
+    """
+
+    statistic: float
+    p_value: float
+    level: float | None
+    n_rows: int
+    network_loss: float
+    pca_loss: float
+    gain: float
+    pca_kept: bool
+    pca: str
+
+    @property
+    def evidence(self) -> str:
+        """What was found on the held-out rows, in words."""
+        if self.level is None:
+            needed = "guard=False asks for no evidence"
+        else:
+            needed = f"the network needs p < {self.level:g}"
+        rows = "row" if self.n_rows == 1 else "rows"
+        return (
+            f"on {self.n_rows} held-out {rows} the network's loss is "
+            f"{self.network_loss:.6g}, that of {self.pca} {self.pca_loss:.6g} "
+            f"(t = {self.statistic:.3g}, p = {self.p_value:.2g}; {needed})"
+        )
+
+    def __str__(self) -> str:
+        kept = self.pca if self.pca_kept else "the network"
+        return f"{kept[0].upper()}{kept[1:]} was kept: {self.evidence}"
+
+
+def paired_t_test(gains, other_gains=()):
+    """Test whether gains over a baseline are above zero on average.
+
+    One-sided and paired. Where tails are heavy, the few bad rows that decide the mean
+    are likely to be missing among those held out, and with them the spread that should
+    make one doubt; so the spread is that of other rows' shortfalls where it is larger.
 
     Parameters
     ----------
     gains : ndarray of shape (n_rows,)
         How far each held-out row's loss is below the baseline's.
-    level : float
-        Significance level, in (0, 0.5].
     other_gains : array-like of shape (n_other_rows,), default=()
         Those of the training rows. How much they gain is no evidence, how far some
         fall short is.
 
     Returns
     -------
-    better : bool
-        True where the mean gain exceeds Student's critical value times its standard
-        error.
+    statistic : float
+        Student's t; NaN with fewer than two rows.
+    p_value : float
+        One with fewer than two rows, which are no evidence.
     """
     n_rows = len(gains)
     if n_rows < 2:
-        return False
+        return math.nan, 1.0
+    mean = float(np.mean(gains))
     spread = max(np.std(gains, ddof=1), _downside_deviation(other_gains))
-    critical = stdtrit(n_rows - 1, 1 - level)
-    return bool(np.mean(gains) > critical * spread / np.sqrt(n_rows))
+    if spread > 0:
+        statistic = mean / (spread / math.sqrt(n_rows))
+    else:
+        statistic = math.copysign(math.inf, mean) if mean else 0.0
+    return float(statistic), float(stdtr(n_rows - 1, -statistic))
 
 
 def _downside_deviation(gains):

@@ -1,6 +1,8 @@
 """Callbacks that training itself needs."""
 
-from skorch.callbacks import Callback
+import math
+
+from skorch.callbacks import Callback, PrintLog
 
 
 class KeepBest(Callback):
@@ -73,3 +75,40 @@ class KLWarmUp(Callback):
         self.epochs_ += 1
         risen = min(1.0, progress / self.share) if self.share else 1.0
         net.module_.kl_weight.fill_(net.module_.beta * risen)
+
+
+class EpochLog(PrintLog):
+    """Print PCA's level, then a line for each epoch with a mark where it is the best.
+
+    A loss of one term is printed once, not as the term as well.
+
+    Parameters
+    ----------
+    **kwargs
+        As for `skorch.callbacks.PrintLog`.
+    """
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        self.least_ = math.inf
+        if X.valid is None:
+            return
+        self.first_iteration_ = True
+        self.least_ = net.row_losses(X.valid).mean()
+        is_pca = net.module_.encode_weight is not None and not net.history
+        who = "PCA" if is_pca else "Before training"
+        level = format(self.least_, self.floatfmt)
+        self._sink(f"{who}: valid_loss {level}", net.verbose)
+
+    def table(self, row):
+        if self.first_iteration_:
+            self.repeated_ = {
+                name
+                for name, value in row.items()
+                for loss in ("train_loss", "valid_loss")
+                if name.startswith(loss[:6]) and name != loss and value == row.get(loss)
+            }
+        row = {name: row[name] for name in row if name not in self.repeated_}
+        if "valid_loss" in row:
+            row["event_best"] = bool(row["valid_loss"] < self.least_)
+            self.least_ = min(self.least_, row["valid_loss"])
+        return super().table(row)

@@ -20,21 +20,21 @@ def n_validation_rows(n_samples, fraction):
     if fraction == "auto":
         n_rows = min(max(n_samples // 10, min(50, n_samples // 4)), 4000)
     else:
-        n_rows = math.ceil(fraction * n_samples)
+        n_rows = math.ceil(float(fraction) * n_samples)
     return min(max(n_rows, 1), n_samples - 1)
 
 
 def batch_rows(n_samples, batch_size, largest=LARGEST_BATCH):
     """Return the batch size; "auto" is a 32nd of the rows within [16, largest]."""
     if batch_size != "auto":
-        return batch_size
+        return int(batch_size)
     return min(max(n_samples // 32, SMALLEST_BATCH), largest)
 
 
 def n_epochs(n_samples, batch_size, max_epochs):
     """Return the number of epochs; "auto" is 2000 steps within [20, 300] epochs."""
     if max_epochs != "auto":
-        return max_epochs
+        return int(max_epochs)
     steps_per_epoch = math.ceil(n_samples / batch_size)
     return min(max(math.ceil(STEPS / steps_per_epoch), FEWEST_EPOCHS), MOST_EPOCHS)
 
@@ -45,10 +45,10 @@ def patience(epochs, n_iter_no_change):
     Networks that first lose to PCA may beat it late, when the learning rate has fallen.
     """
     if n_iter_no_change != "auto":
-        return n_iter_no_change
+        return int(n_iter_no_change)
     return max(5, 2 * epochs // 3)
 
 
 def peak_rate(learning_rate):
     """Return the peak learning rate; "auto" is 0.003."""
-    return LEARNING_RATE if learning_rate == "auto" else learning_rate
+    return LEARNING_RATE if learning_rate == "auto" else float(learning_rate)

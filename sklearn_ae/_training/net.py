@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
+from skorch.callbacks import Callback, EpochTimer, LRScheduler
 from torch import nn
 
 from sklearn_ae._training.batches import Batches
+from sklearn_ae._training.callbacks import EpochLog
 from sklearn_ae._training.optim import FlatAdamW
 from sklearn_ae._training.recording import scaled_loss
 from sklearn_ae._training.steps import Steps
@@ -93,7 +94,7 @@ class Net(NeuralNet):
         callbacks = [("epoch_timer", EpochTimer())]
         if self.verbose:
             ignored = ["train_batch_count", "valid_batch_count"]
-            callbacks.append(("print_log", PrintLog(keys_ignored=ignored)))
+            callbacks.append(("print_log", EpochLog(keys_ignored=ignored)))
         return callbacks
 
     def initialize_callbacks(self):

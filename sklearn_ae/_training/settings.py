@@ -97,7 +97,7 @@ def make_net(estimator, factory, device, callbacks, seed):
     settings = {
         "optimizer": OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
         "lr": defaults.peak_rate(estimator.learning_rate),
-        "weight_decay": estimator.weight_decay,
+        "weight_decay": float(estimator.weight_decay),
         "callbacks": [
             ("keep_best", KeepBest(patience=None, grace=0)),
             *callbacks,

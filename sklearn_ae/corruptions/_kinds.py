@@ -32,7 +32,7 @@ def _check_range(component, name, largest):
 
 
 def _centred_fill(fill, center):
-    return [0.0] if fill == "mean" else fill - center
+    return [0.0] if fill == "mean" else float(fill) - center
 
 
 class GaussianNoise(BaseEstimator):
@@ -173,7 +173,7 @@ class SaltAndPepper(BaseEstimator):
         check_parameters(self)
         _check_range(self, "rate", 1.0)
         low, high = (
-            end if given == "auto" else given
+            end if given == "auto" else float(given)
             for given, end in zip((self.low, self.high), data_range, strict=True)
         )
         return TwoValues(self.rate, low - center, high - center)
@@ -267,8 +267,9 @@ class PatchMasking(BaseEstimator):
         _check_range(self, "rate", 1.0)
         shape = checked_image_shape(self.image_shape, len(center), "PatchMasking")
         channels, height, width = shape
-        down = torch.arange(height) // self.patch_size
-        across = torch.arange(width) // self.patch_size
+        patch_size = int(self.patch_size)
+        down = torch.arange(height) // patch_size
+        across = torch.arange(width) // patch_size
         patches = down[:, None] * (int(across[-1]) + 1) + across
         patches = patches.expand(channels, -1, -1).flatten()
         fill = _centred_fill(self.fill, center)

@@ -14,7 +14,8 @@ class Level(nn.Module):
 
     def __init__(self, level):
         super().__init__()
-        self.low, self.high = level if isinstance(level, tuple) else (level, level)
+        ends = level if isinstance(level, tuple) else (level, level)
+        self.low, self.high = map(float, ends)
 
     def forward(self, x, generator):
         if self.low == self.high:

@@ -231,20 +231,30 @@ def _facts(estimator, rows, explained, pca_explained):
             f"{_percent(explained)}; PCA with as many components: "
             f"{_percent(pca_explained)} (both on the rows given)"
         ),
-        "Beside PCA": _gain(estimator, pca),
+        "Beside PCA": _beside_pca(estimator, pca),
     }
+    if estimator.guard_ is not None:
+        facts["Guard"] = estimator.guard_.evidence
     if hasattr(estimator, "active_units_"):
         active = estimator.active_units_
         facts["Columns in use"] = f"{active.sum()} of {len(active)}"
     return facts
 
 
-def _gain(estimator, pca):
+def _beside_pca(estimator, pca):
     gain = estimator.gain_over_pca_
     if math.isnan(gain):
         return "not compared"
-    if gain == 0:
+    if gain != 0:
+        return _gain(estimator, gain, pca)
+    if estimator.guard_ is None:
         return f"{pca} was kept"
+    return f"{pca} was kept; with the network, " + _gain(
+        estimator, estimator.guard_.gain, pca
+    )
+
+
+def _gain(estimator, gain, pca):
     if _is_density(estimator):
         than = "more" if gain > 0 else "less"
         return f"held-out rows are {abs(gain):.2f} nats {than} likely than under {pca}"

@@ -12,6 +12,8 @@ class Likelihood(BaseEstimator, metaclass=ABCMeta):
     _parameter_constraints: dict = {}
     #: Whether the likelihood refuses negative data.
     positive_only = False
+    #: Whether it is noise of one scale around a reconstruction, as PCA's residual is.
+    is_noise = False
 
     def on_features(self, n_features, names):
         """Return the likelihood for columns of a number and, perhaps, of names."""

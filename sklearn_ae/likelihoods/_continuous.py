@@ -150,6 +150,8 @@ def standard_gamma(shape, generator):
 class _Noise(Likelihood):
     """What the three likelihoods share: a scale that is given or learned."""
 
+    is_noise = True
+
     def __init__(
         self, scale: Literal["learned", "per_feature"] | float = "learned"
     ) -> None:
@@ -168,7 +170,8 @@ class _Noise(Likelihood):
         check_parameters(self)
         factor = self._scale_over_deviation()
         if not isinstance(self.scale, str):
-            return self._build(self.scale, 0.0, None, (self.scale / factor) ** 2)
+            scale = float(self.scale)
+            return self._build(scale, 0.0, None, (scale / factor) ** 2)
         learned_size = (len(center),) if self.scale == "per_feature" else ()
         # At the floor nothing could be learned: keep a little room above it.
         deviation = max(noise_scale, 1.01 * noise_floor)
@@ -272,7 +275,8 @@ class StudentT(_Noise):
 
     def _scale_over_deviation(self):
         # Up to two degrees of freedom there is no variance to match.
-        return math.sqrt((self.df - 2) / self.df) if self.df > 2.5 else 0.5
+        df = float(self.df)
+        return math.sqrt((df - 2) / df) if df > 2.5 else 0.5
 
     def _build(self, *args):
         return _BuiltStudentT(*args, self.df)

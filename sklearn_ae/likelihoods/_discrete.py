@@ -252,7 +252,7 @@ class NegativeBinomial(Likelihood):
         check_parameters(self)
         if not isinstance(self.dispersion, str):
             return _BuiltNegativeBinomial(
-                center, self.size_factors, self.dispersion, None
+                center, self.size_factors, float(self.dispersion), None
             )
         # By moments: what the noise has beyond the variance of Poisson counts.
         excess = (noise_scale**2 - np.mean(center)) / max(np.mean(center**2), 1e-12)
@@ -319,7 +319,7 @@ class Categorical(Likelihood):
                 f"up to the number of columns, {n_features}. Got {self.sizes!r} "
                 "instead."
             )
-        return sizes
+        return list(map(int, sizes))
 
     def check_data(self, X, owner):
         """Raise ValueError if X is outside the domain."""

@@ -178,8 +178,9 @@ class Conv(BaseEstimator):
 
     def _widths(self, channels, n_stages):
         """Return the numbers of channels of the maps, in the same order."""
-        least = min(8, self.n_channels)
-        halved = [max(self.n_channels // 2**stage, least) for stage in range(n_stages)]
+        most = int(self.n_channels)
+        least = min(8, most)
+        halved = [max(most // 2**stage, least) for stage in range(n_stages)]
         return [channels, *halved[::-1]]
 
     def _activated(self, width):
@@ -204,9 +205,9 @@ class Conv(BaseEstimator):
         if self.n_hidden == 0:
             return [nn.Linear(n_in, n_out)]
         return [
-            nn.Linear(n_in, self.n_hidden),
+            nn.Linear(n_in, int(self.n_hidden)),
             make_activation(self.activation, "Conv"),
-            nn.Linear(self.n_hidden, n_out),
+            nn.Linear(int(self.n_hidden), n_out),
         ]
 
     def _encoder(self, shape, sizes, widths, n_outputs, zero_output, with_flags):

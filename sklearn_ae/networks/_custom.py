@@ -92,6 +92,7 @@ class Custom(BaseEstimator):
                 "The 'input_shape' parameter of Custom must be None or a tuple of "
                 f"positive ints. Got {self.input_shape!r} instead."
             )
+        shape = tuple(map(int, shape))
         if math.prod(shape) != n_features:
             raise ValueError(
                 f"The 'input_shape' parameter of Custom, {shape}, multiplies to "

@@ -151,7 +151,7 @@ class MLP(BaseEstimator):
                 "residual=True of MLP needs at least two hidden layers to add up. Got "
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} instead."
             )
-        return sizes
+        return tuple(map(int, sizes))
 
     def _block(self, linear, is_first):
         """Return a hidden layer: a linear map and all that goes with it."""
@@ -160,7 +160,7 @@ class MLP(BaseEstimator):
             layers.append(nn.LayerNorm(linear.out_features))
         layers.append(make_activation(self.activation, "MLP"))
         if self.dropout > 0:
-            layers.append(nn.Dropout(self.dropout))
+            layers.append(nn.Dropout(float(self.dropout)))
         if self.residual and not is_first:
             block = nn.Sequential(*layers)
             return [_Residual(block, linear.in_features, linear.out_features)]
