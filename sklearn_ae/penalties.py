@@ -212,7 +212,8 @@ class Contractive(BaseEstimator):
         n_projections = self.n_projections
         if n_projections == "auto":
             n_projections = None if len(code_scale) <= MOST_EXACT else 2
-        return _BuiltContractive(float(self.weight) / natural_scale, code_scale, n_projections)
+        weight = float(self.weight) / natural_scale
+        return _BuiltContractive(weight, code_scale, n_projections)
 
 
 class _BuiltDecorrelation(nn.Module):

@@ -234,7 +234,9 @@ class GaussianMixture(BaseEstimator):
 
     def _best_mixture(self, codes):
         # A component needs more rows than a covariance has columns.
-        largest = min(int(self.max_components), len(codes) // (2 * (codes.shape[1] + 1)))
+        largest = min(
+            int(self.max_components), len(codes) // (2 * (codes.shape[1] + 1))
+        )
         random_state = check_random_state(self.random_state)
         best, least = None, np.inf
         for size in _mixture_sizes(max(1, largest)):

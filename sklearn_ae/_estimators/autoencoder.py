@@ -100,8 +100,8 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         Seeds the split, the weights, the batches and all noise. None seeds afresh;
         global generators are never used or changed.
     verbose : int, default=0
-        1 prints PCA's loss on the held-out rows, a line for each epoch with a mark where
-        it is the best so far, and which was kept.
+        1 prints PCA's loss on the held-out rows, a line for each epoch with a mark
+        where it is the best so far, and which of the two was kept.
 
     Attributes
     ----------

@@ -247,7 +247,7 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         """Return what the guard compares: the loss of each row."""
         return self.net_.row_losses(rows)
 
-    def _test(self, gains, other_gains=()):
+    def _test(self, gains, other_gains):
         """Return the statistic and the p-value of rows' gains over a baseline."""
         return paired_t_test(gains, other_gains)
 
@@ -261,20 +261,17 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
     def _warn_of_empty_columns(self, start):
         """Warn of components beyond the rank, where no network fills their columns."""
         module = self.net_.module_
-        if (
-            start.rank is None
-            or module.networks_on
-            or start.rank >= self.n_components
-            or module.corruption is not None
-            or module.penalty is not None
-        ):
+        is_asked_for = module.corruption is not None or module.penalty is not None
+        if module.networks_on or is_asked_for or start.components is None:
             return
-        warn(
-            f"n_components={self.n_components} is above the rank of X, {start.rank}: "
-            "further columns of the code are zero; set n_components to at most "
-            f"{max(1, start.rank)}.",
-            stacklevel=4,
-        )
+        # Rows that are all alike have no number of components that would be right.
+        if 0 < start.rank < self.n_components:
+            warn(
+                f"n_components={self.n_components} is above the rank of X, "
+                f"{start.rank}: further columns of the code are zero; set n_components "
+                f"to at most {start.rank}.",
+                stacklevel=4,
+            )
 
     def _say(self, text):
         if self.verbose:

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._fitting.fit import Fitting
-from sklearn_ae._fitting.guard import with_worst_twice
+from sklearn_ae._fitting.guard import paired_t_test, with_worst_twice
 from sklearn_ae._fitting.start import largest_noise_variance
 from sklearn_ae._inference import thinned
 from sklearn_ae._modules.draws import row_draws
@@ -62,8 +62,8 @@ class GenerativeFitting(Fitting):
             losses, thinned(rows.data), self._scored_rows(GUARD_DRAWS)
         )
 
-    def _test(self, gains, other_gains=()):
-        return super()._test(with_worst_twice(gains), other_gains)
+    def _test(self, gains, other_gains):
+        return paired_t_test(with_worst_twice(gains), other_gains, skewed=True)
 
     # ---- training
 
@@ -161,7 +161,8 @@ class GenerativeFitting(Fitting):
             )
         )
         level = self._guard_level()
-        if level is None or self._test(after - before)[1] < level:
+        gains = with_worst_twice(after - before)
+        if level is None or paired_t_test(gains)[1] < level:
             self.prior_ = density
 
     def _over_rows(self, function, rows, n_rows):

@@ -64,9 +64,7 @@ class Start:
 
     @property
     def rank(self):
-        """Number of axes along which there is variance; None for a random start."""
-        if self.components is None:
-            return None
+        """Number of axes along which there is variance."""
         return int(np.count_nonzero(self.variances))
 
     @property

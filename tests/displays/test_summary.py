@@ -114,7 +114,9 @@ def test_a_kept_pca_is_said_with_a_remedy(make_ae, noise):
     ae = make_ae().fit(noise)
     assert ae.gain_over_pca_ == 0
     report = summary(ae, noise)
-    assert report.facts["Beside PCA"] == "PCA was kept"
+    assert report.facts["Beside PCA"].startswith("PCA was kept; with the network, ")
+    assert f"{100 * ae.guard_.gain:.1f} % of its loss" in report.facts["Beside PCA"]
+    assert report.facts["Guard"] == ae.guard_.evidence
     assert "more rows" in " ".join(report.advice)
     assert report.explained_variance == pytest.approx(
         report.pca_explained_variance, rel=1e-5

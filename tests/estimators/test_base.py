@@ -154,6 +154,7 @@ def test_a_random_start_compares_nothing(make, curved):
     assert np.isnan(make(init="random").fit(curved).gain_over_pca_)
 
 
+@pytest.mark.filterwarnings("ignore:n_components=8 is above the rank of X, 5")
 @pytest.mark.parametrize("n_components", [1, 4, 5, 8])
 def test_any_number_of_components(make, rng, n_components):
     X = rng.normal(size=(150, 5))

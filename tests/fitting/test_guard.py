@@ -1,10 +1,14 @@
-"""The paired one-sided t-test."""
+"""The paired one-sided t-test, and its result in words."""
 
 import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from sklearn_ae._fitting.guard import is_better
+from sklearn_ae._fitting.guard import GuardResult, paired_t_test
+
+
+def is_better(gains, level, other_gains=()):
+    return paired_t_test(gains, other_gains)[1] < level
 
 
 @pytest.mark.parametrize("n_rows", [2, 3, 10, 200])
@@ -14,12 +18,24 @@ def test_agrees_with_the_paired_t_test(n_rows, level, seed):
     rng = np.random.RandomState(seed)
     baseline = rng.gamma(2.0, size=n_rows)
     losses = baseline - 0.1 + 0.2 * rng.normal(size=n_rows)
-    p_value = ttest_rel(baseline, losses, alternative="greater").pvalue
-    assert is_better(baseline - losses, level) == (p_value < level)
+    expected = ttest_rel(baseline, losses, alternative="greater")
+    statistic, p_value = paired_t_test(baseline - losses)
+    assert statistic == pytest.approx(expected.statistic)
+    assert p_value == pytest.approx(expected.pvalue)
+    assert is_better(baseline - losses, level) == (expected.pvalue < level)
 
 
-def test_is_a_bool_that_serialises():
-    assert is_better(np.ones(3), 0.1) is True
+def test_is_told_in_words():
+    result = GuardResult(1.5, 0.07, 0.01, 50, 3.25, 3.5, 0.071, True, "PCA")
+    assert str(result) == (
+        "PCA was kept: on 50 held-out rows the network's loss is 3.25, that of PCA 3.5 "
+        "(t = 1.5, p = 0.07; the network needs p < 0.01)"
+    )
+    result = GuardResult(1.5, 0.07, None, 1, 3.25, 3.5, 0.071, False, "PCA")
+    assert str(result) == (
+        "The network was kept: on 1 held-out row the network's loss is 3.25, that of "
+        "PCA 3.5 (t = 1.5, p = 0.07; guard=False asks for no evidence)"
+    )
 
 
 @pytest.mark.parametrize("n_rows", [0, 1])
@@ -55,3 +71,33 @@ def test_other_rows_are_no_evidence():
     gains = np.random.RandomState(0).normal(0.0, 1.0, size=50)
     for others in (np.ones(100), np.array([5.0]), []):
         assert is_better(gains, 0.023, others) is is_better(gains, 0.023)
+
+
+def skewed_p(gains):
+    return paired_t_test(gains, skewed=True)[1]
+
+
+def test_a_long_upper_tail_does_not_hide_a_gain():
+    gains = np.append(np.random.RandomState(0).gamma(1.0, size=100), 100.0)
+    assert paired_t_test(gains)[1] > 0.01
+    assert skewed_p(gains) < 0.01
+
+
+def test_a_long_lower_tail_is_a_reason_to_doubt_as_ever():
+    gains = 1 - np.random.RandomState(0).gamma(1.0, size=100) ** 2
+    assert skewed_p(gains) == paired_t_test(gains)[1]
+
+
+@pytest.mark.parametrize("n_rows", [5, 20, 200])
+def test_one_lucky_row_is_no_evidence_of_skewed_rows(n_rows):
+    gains = np.append(np.zeros(n_rows), 1000.0)
+    assert skewed_p(gains) > 0.05
+
+
+@pytest.mark.parametrize("tail", ["exponential", "lognormal"])
+def test_of_no_gain_the_skewed_test_errs_no_more_than_its_level(tail):
+    rng = np.random.RandomState(0)
+    draws = getattr(rng, tail)(size=(4000, 50))
+    mean = {"exponential": 1.0, "lognormal": np.exp(0.5)}[tail]
+    errors = np.mean([skewed_p(gains) < 0.05 for gains in draws - mean])
+    assert errors < 0.06

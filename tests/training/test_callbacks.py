@@ -1,4 +1,4 @@
-"""KeepBest on a net that plays back validation losses."""
+"""KeepBest and EpochLog on nets that play back validation losses."""
 
 import math
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ae._training.callbacks import KeepBest
+from sklearn_ae._training.callbacks import EpochLog, KeepBest
 
 
 class PlayBack:
@@ -77,3 +77,59 @@ def test_weights_are_let_go_after_training():
     callback = KeepBest(None, 0)
     PlayBack(9, [1]).run(callback)
     assert callback.weights_ is None
+
+
+class Talker(PlayBack):
+    """A net that plays back, with a linear path, and prints."""
+
+    verbose = 1
+
+    def __init__(self, start, losses, terms=()):
+        super().__init__(start, losses)
+        self.module_.encode_weight = torch.ones(1)
+        self.terms = terms
+
+    def log(self, valid=True):
+        """Return the words of each line of a training."""
+        lines = []
+        log = EpochLog(sink=lines.append).initialize()
+        log.on_train_begin(self, X=SimpleNamespace(valid=valid or None))
+        for epoch, loss in enumerate(self.losses, start=1):
+            losses = {"train_loss": loss + 1.25, "train_reconstruction": loss + 1.25}
+            if valid:
+                losses |= {"valid_loss": loss, "valid_reconstruction": loss}
+            for term in self.terms:
+                losses |= {"train_loss": loss + 2.5, f"train_{term}": 1.25}
+            self.history.append({"epoch": epoch, **losses, "dur": 0.125})
+            log.on_epoch_end(self)
+        return [line.split() for line in lines]
+
+
+def test_a_log_has_pca_s_level_and_marks_the_best_epoch():
+    level, header, _, *epochs = Talker(5.5, [5.75, 5.25, 5.5, 5.125, 6.5]).log()
+    assert level == ["PCA:", "valid_loss", "5.5000"]
+    assert header == ["epoch", "train_loss", "valid_loss", "best", "dur"]
+    assert [line[0] for line in epochs if "+" in line] == ["2", "4"]
+
+
+def test_a_log_does_not_print_a_number_twice():
+    for line in Talker(5.5, [5.75, 5.25]).log():
+        assert len(set(line)) == len(line)
+
+
+def test_a_log_prints_several_terms():
+    header = Talker(5.5, [5.75, 5.25], terms=["penalty"]).log()[1]
+    assert {"train_loss", "train_reconstruction", "train_penalty"} <= set(header)
+
+
+def test_a_log_of_a_random_start_or_a_further_training_has_no_pca():
+    net = Talker(5.5, [5.25])
+    net.module_.encode_weight = None
+    assert net.log()[0][:2] == ["Before", "training:"]
+    net = Talker(5.5, [5.25])
+    net.log()
+    assert net.log()[0][:2] == ["Before", "training:"]
+
+
+def test_a_log_without_held_out_rows_is_plain():
+    assert Talker(5.5, [5.25]).log(valid=False)[0] == ["epoch", "train_loss", "dur"]

@@ -374,5 +374,5 @@ def test_verbose(make, curved, capfd):
     out, err = capfd.readouterr()
     assert err == ""
     lines = [line.split() for line in out.splitlines()]
-    assert {"epoch", "train_loss", "valid_loss"} <= set(lines[0])
-    assert [line[0] for line in lines[2:]] == ["1", "2", "3"]
+    assert {"epoch", "train_loss", "valid_loss"} <= set(lines[1])
+    assert [line[0] for line in lines[3:-1]] == ["1", "2", "3"]
