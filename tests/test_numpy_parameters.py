@@ -1,4 +1,4 @@
-"""NumPy's scalars as parameters: searches hand them over; they mean what Python's do."""
+"""NumPy's scalars as parameters, which searches hand over, mean what Python's do."""
 
 import json
 

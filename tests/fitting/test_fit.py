@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from sklearn.decomposition import PCA
 
 from sklearn_ae import summary
 from sklearn_ae.likelihoods import Categorical, Gaussian, Mixed
@@ -202,5 +201,5 @@ def test_a_fit_ends_with_the_verdict(make, noise, guard, capsys):
     model = make(verbose=1, guard=guard).fit(noise)
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == str(model.guard_)
-    assert ("was kept" in lines[-1]) and ("PCA" in lines[-1])
+    assert "was kept" in lines[-1]
     assert lines[0].startswith(f"PCA: valid_loss {model.pca_loss_:.4f}")

@@ -114,7 +114,8 @@ def test_a_log_has_pca_s_level_and_marks_the_best_epoch():
 
 def test_a_log_does_not_print_a_number_twice():
     for line in Talker(5.5, [5.75, 5.25]).log():
-        assert len(set(line)) == len(line)
+        numbers = [word for word in line if "." in word]
+        assert len(set(numbers)) == len(numbers)
 
 
 def test_a_log_prints_several_terms():
