@@ -58,7 +58,7 @@ def test_an_exact_pca_leaves_other_likelihoods_to_train(
 @pytest.mark.parametrize("n_components", [4, 8])
 def test_bits_of_the_rank_are_learned(make_vae, bits, n_components):
     """The best there is are four bits; PCA's start was 52 nats away."""
-    params = {"network": MLP((32,)), "max_epochs": 40, "likelihood": "bernoulli"}
+    params = {"network": MLP((32,)), "max_epochs": 80, "likelihood": "bernoulli"}
     model = make_vae(n_components=n_components, **params).fit(bits)
     assert model.score(bits) > -1.3 * 4 * np.log(2)
 
