@@ -38,7 +38,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     Parameters
     ----------
     n_components : int, default=2
-        Number of columns of the code.
+        Number of columns of the code. Where PCA is kept, those above the rank of X are
+        zero, which a warning tells unless there is a `corruption` or a `penalty`.
     network : {"mlp", "conv"} or network instance, default="mlp"
         The encoder and the decoder: `networks.MLP`, `networks.Conv` for images or
         `networks.Custom` for modules of your own, whose encoder gives
