@@ -4,8 +4,6 @@ A network that has trained on a row knows its copies by heart. Among the held-ou
 they would speak for it, and several copies there would count as independent evidence.
 """
 
-import math
-
 import numpy as np
 
 from sklearn_ae._training.defaults import n_validation_rows
@@ -13,8 +11,9 @@ from sklearn_ae._training.run import all_rows
 
 # Values whose hashes are computed at a time, few enough for a processor's cache.
 HASHED_VALUES = 2**16
-# Distinct rows by which it is judged how often rows agree by chance.
-JUDGED_ROWS = 1000
+# Distinct rows by which it is judged how often rows are equal by chance, and how much
+# more often than if columns were independent that may be.
+JUDGED_ROWS, DEPENDENCE = 1000, 1e4
 
 
 def hold_out(rows, net, fraction, rng):
@@ -62,15 +61,18 @@ def originals(rows):
 
     Its own index where there is none. Rows of few possible values, such as bits, are
     often equal without being copies: new rows will equal those trained on as well. So
-    where equal rows are to be expected by chance, no row counts as a copy.
+    where rows may be equal by chance, none counts as a copy.
     """
     hashes = row_hashes(rows)
     in_order = np.sort(hashes)
     if (in_order[1:] != in_order[:-1]).all():
         return np.arange(len(rows))
-    _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
+    _, first, which, counts = np.unique(
+        hashes, return_index=True, return_inverse=True, return_counts=True
+    )
+    share = _pairs(counts).sum() / _pairs(len(rows))
     # They are in the order of their hashes, which is as good as a random one.
-    if agree_by_chance(rows[first[:JUDGED_ROWS]], len(rows)):
+    if are_equal_by_chance(rows[first[:JUDGED_ROWS]], share):
         return np.arange(len(rows))
     return first[which]
 
@@ -101,21 +103,24 @@ def row_hashes(rows):
     return hashes
 
 
-def agree_by_chance(distinct, n_rows):
-    """Whether equal rows are to be expected among `n_rows`, by chance alone.
+def are_equal_by_chance(distinct, share):
+    """Whether as large a share of the pairs of rows may be equal by chance.
 
-    If columns were independent, and any two rows agreed in each as often as the
-    distinct rows do. One more pair counts as agreeing, so that few rows say little.
+    It is compared with what it would be if columns were independent, and two rows
+    agreed in each as often as two distinct rows do. A tenth of a pair more counts as
+    agreeing, so that few distinct rows or a single column say little.
     """
-    n_pairs = math.comb(len(distinct), 2)
-    expected = math.comb(n_rows, 2)
+    expected = 1.0
     for column in _bits(distinct).T:
         _, counts = np.unique(column, return_counts=True)
-        n_agreeing = (counts * (counts - 1)).sum() // 2
-        expected *= (n_agreeing + 1) / (n_pairs + 1)
-        if expected < 1:
+        expected *= (_pairs(counts).sum() + 0.1) / (_pairs(len(distinct)) + 0.1)
+        if share > DEPENDENCE * expected:
             return False
     return True
+
+
+def _pairs(n):
+    return n * (n - 1) // 2
 
 
 def _bits(rows):

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits, make_swiss_roll
+from sklearn.datasets import load_digits, load_iris, make_swiss_roll
 from sklearn.decomposition import PCA
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
@@ -153,9 +153,27 @@ def _one_column_of_counts(rng):
     return rng.poisson(3.0, size=(300, 1))
 
 
-@pytest.mark.parametrize(
-    "draw", [_bits, _one_hot, _rare_events, _small_counts, _one_column_of_counts]
-)
+def _bits_of_two_factors(rng):
+    odds = 2 * rng.normal(size=(500, 2)) @ rng.normal(size=(2, 20))
+    return rng.random_sample(odds.shape) < 1 / (1 + np.exp(-odds))
+
+
+def _iris(rng):
+    return load_iris().data
+
+
+BY_CHANCE = [
+    _bits,
+    _one_hot,
+    _rare_events,
+    _small_counts,
+    _one_column_of_counts,
+    _bits_of_two_factors,
+    _iris,
+]
+
+
+@pytest.mark.parametrize("draw", BY_CHANCE)
 def test_rows_that_are_equal_by_chance_are_no_copies(rng, draw):
     """New rows will equal those trained on as well, so that all may be compared."""
     rows = draw(rng).astype(np.float32)
@@ -163,7 +181,7 @@ def test_rows_that_are_equal_by_chance_are_no_copies(rng, draw):
     np.testing.assert_array_equal(originals(rows), np.arange(len(rows)))
 
 
-@pytest.mark.parametrize("n_rows", [20, 200])
+@pytest.mark.parametrize("n_rows", [20, 200, 1797])
 @pytest.mark.parametrize("bits", [False, True])
 def test_images_of_few_values_can_be_copies(n_rows, bits):
     images = load_digits().data[:n_rows].astype(np.float32)
