@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from sklearn.base import _fit_context
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -75,16 +76,13 @@ def check_parameters(component):
 
 
 def random_stream(random_state):
-    """Return a ``RandomState`` of our own for a `random_state` parameter.
+    """Return the ``RandomState`` that a `random_state` parameter means.
 
-    ``None`` gives a freshly seeded stream, so that NumPy's global generator is neither
-    read nor advanced.
+    As everywhere in scikit-learn ``None`` is NumPy's global one, which an int leaves
+    alone.
     """
-    if random_state is None:
-        return np.random.RandomState()
-    if isinstance(random_state, np.random.RandomState):
-        return random_state
-    return np.random.RandomState(random_state)
+    return check_random_state(random_state)
+
 
 
 def choose_device(device):

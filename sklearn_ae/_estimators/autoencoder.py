@@ -98,8 +98,9 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
     warm_start : bool, default=False
         Whether ``fit`` continues with the weights of the last one.
     random_state : int, RandomState or None, default=None
-        Seeds the split, the weights, the batches and all noise. None seeds afresh;
-        global generators are never used or changed.
+        Seeds the split, the weights, the batches and all noise. None takes a seed from
+        NumPy's global generator, which an int leaves alone; torch's is never used, but
+        for modules and functions of your own that draw from it.
     verbose : int, default=0
         1 prints PCA's loss on the held-out rows, a line for each epoch with a mark
         where it is the best so far, and which of the two was kept.
