@@ -85,15 +85,34 @@ def random_stream(random_state):
 
 
 
-def choose_device(device):
-    """Return the torch device for a `device` parameter; "auto" takes the fastest."""
-    if device != "auto":
-        return torch.device(device)
+    Raises
+    ------
+    ValueError
+        If this machine has no such device.
+    """
+    there = _devices()
+    if device == "auto":
+        return torch.device(there[0])
+    try:
+        chosen = torch.device(device)
+        # A number is all that is wanted, but "meta" has none.
+        torch.zeros((), device=chosen).item()
+    except Exception as error:
+        raise ValueError(
+            f"The 'device' parameter of {owner} must be 'auto' or a device of this "
+            f"machine, which has {', '.join(map(repr, there))}. Got {device!r} instead."
+        ) from error
+    return chosen
+
+
+def _devices():
+    """Return the names of the devices that there are, the fastest first."""
+    names = []
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        names += ["cuda", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
     if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+        names.append("mps")
+    return [*names, "cpu"]
 
 
 @contextmanager
@@ -130,3 +149,12 @@ def unchanged_on_error(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+def choose_device(device, owner):
+    """Return the torch device for a `device` parameter; "auto" takes the fastest.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        What the user gave.
+    owner : str
+        Whose parameter it is, for the error.

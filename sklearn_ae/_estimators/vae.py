@@ -115,7 +115,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         ``{"optimizer__betas": (0.9, 0.95)}``; ``{"precision": "bfloat16"}`` lets the
         networks train in less precision, ``{"steps": "recorded"}`` on a GPU by graphs.
     device : str or torch.device, default="auto"
-        Where to train. "auto" takes CUDA, then Apple's MPS, else the CPU.
+        Where to train, a device that this machine has. "auto" takes CUDA, then Apple's
+        MPS, else the CPU.
     warm_start : bool, default=False
         Whether ``fit`` continues with the weights of the last one.
     random_state : int, RandomState or None, default=None

@@ -91,7 +91,8 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         ------
         ValueError
             If X is not numeric and dense, has infinite values or a column without any
-            value, or a part cannot work on it; the estimator is then left as it was.
+            value, or a part cannot work on it, or this machine has no such `device`;
+            the estimator is then left as it was.
         TypeError
             If X is sparse, or has dates or durations beside numbers.
         FloatingPointError
@@ -176,6 +177,8 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         self._cost = clone(self._loss_or_likelihood(), safe=False)
         self._check_domain(X)
         rng = random_stream(self.random_state)
+        # Before the PCA, which may take long.
+        self._chosen_device()
         self._stream = np.random.RandomState(rng.randint(2**31))
         self.n_components_ = int(self.n_components)
         start, rows = fit_start(X, self.n_components_, self.init, self._stream)
@@ -185,10 +188,13 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         return rows, start
 
     def _new_net(self, factory):
-        device, callbacks = choose_device(self.device), self._training_callbacks()
+        device, callbacks = self._chosen_device(), self._training_callbacks()
         return make_net(self, factory, device, callbacks, self._stream.randint(2**31))
 
     def _train(self, rows, exact=False, continued=False):
+    def _chosen_device(self):
+        return choose_device(self.device, type(self).__name__)
+
         """Train with held-out rows, and keep PCA unless it is beaten.
 
         Return the rows, with those held out; None where none were compared.

@@ -738,10 +738,16 @@ def test_device_on_a_cpu(make, curved, device):
     assert {p.device.type for p in model.net_.module_.parameters()} == {"cpu"}
 
 
-@pytest.mark.parametrize("device", ["abacus", 3])
+@pytest.mark.parametrize("device", ["abacus", "meta", "cuda:99", 3])
 def test_bad_device(make, curved, device):
-    with pytest.raises((ValueError, RuntimeError), match="device"):
-        make(device=device).fit(curved)
+    owner = type(make()).__name__
+    model = make(device=device)
+    for fit in (model.fit, model.partial_fit):
+        with pytest.raises(
+            ValueError, match=f"'device' parameter of {owner}.*{device}"
+        ):
+            fit(curved)
+    assert not hasattr(model, "net_")
 
 
 @pytest.mark.gpu
