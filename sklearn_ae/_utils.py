@@ -4,6 +4,7 @@ Every private or version-dependent name of scikit-learn that the package uses is
 imported here and nowhere else, so that a new release is followed in one place.
 """
 
+import os
 from collections.abc import Callable
 from contextlib import contextmanager
 from threading import RLock
@@ -52,6 +53,16 @@ def resolve(value, registry):
     """Return the component meant by ``value``: a name in `registry`, or an instance.
 
     Parameters
+def _renew_lock():
+    """Make the lock anew in a forked process, without the thread that may hold it."""
+    global _GENERATOR_LOCK
+    _GENERATOR_LOCK = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
     ----------
     value : str, object or None
         What the user gave.
