@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from sklearn_ae._utils import own_modes
+
 # Numbers, and rows, of a chunk: large enough for the arithmetic to be efficient, small
 # enough for caches.
 CHUNK_NUMBERS = 2**19
@@ -45,7 +47,7 @@ def apply_in_chunks(net, function, X, out, prepare, n_rows):
         The array that was given.
     """
     net._set_training(False)
-    with torch.inference_mode():
+    with own_modes(inference=True):
         for start in range(0, len(X), n_rows):
             rows = slice(start, start + n_rows)
             chunk = torch.from_numpy(prepare(X[rows])).to(net.device)

@@ -6,7 +6,7 @@ imported here and nowhere else, so that a new release is followed in one place.
 
 import os
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from torch import nn
 
 __all__ = [
     "HasMethods",
@@ -28,7 +29,10 @@ __all__ = [
     "StrOptions",
     "check_parameters",
     "choose_device",
+    "draws_as_told",
     "fit_context",
+    "is_ours",
+    "own_modes",
     "random_stream",
     "resolve",
     "seeded",
@@ -49,10 +53,6 @@ fit_context: Callable[..., Callable[[_Method], _Method]] = _fit_context
 _GENERATOR_LOCK = RLock()
 
 
-def resolve(value, registry):
-    """Return the component meant by ``value``: a name in `registry`, or an instance.
-
-    Parameters
 def _renew_lock():
     """Make the lock anew in a forked process, without the thread that may hold it."""
     global _GENERATOR_LOCK
@@ -63,6 +63,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
+def resolve(value, registry):
+    """Return the component meant by ``value``: a name in `registry`, or an instance.
+
+    Parameters
     ----------
     value : str, object or None
         What the user gave.
@@ -75,6 +79,64 @@ if hasattr(os, "register_at_fork"):
         A new default instance for a name; `value` itself otherwise.
     """
     return registry[value]() if isinstance(value, str) else value
+
+
+def is_ours(value):
+    """Whether a parameter's value has nothing in it but the package's own components.
+
+    Plain values such as names and numbers may be in them; functions and modules may
+    not.
+    """
+    if isinstance(value, list | tuple):
+        return all(map(is_ours, value))
+    if isinstance(value, BaseEstimator) and _is_of_package(type(value)):
+        return all(map(is_ours, value.get_params(deep=False).values()))
+    return not (callable(value) or hasattr(value, "build"))
+
+
+# Where torch keeps layers that draw nothing, and those beside them that do.
+_LAYERS_WITHOUT_DRAWS = {
+    f"torch.nn.modules.{name}"
+    for name in (
+        "activation",
+        "batchnorm",
+        "container",
+        "conv",
+        "flatten",
+        "instancenorm",
+        "linear",
+        "normalization",
+        "padding",
+        "pooling",
+        "upsampling",
+    )
+}
+_LAYERS_WITH_DRAWS = {
+    nn.FractionalMaxPool2d,
+    nn.FractionalMaxPool3d,
+    nn.MultiheadAttention,
+    nn.RReLU,
+}
+
+
+def draws_as_told(cls):
+    """Whether instances draw nothing but from a generator that they are given.
+
+    Parameters
+    ----------
+    cls : type
+        Of a module, an optimizer, a callback or an iterator over batches. Of those that
+        the user wrote it is not known.
+    """
+    if _is_of_package(cls):
+        return not getattr(cls, "draws_as_it_likes", False)
+    if cls.__module__ in _LAYERS_WITHOUT_DRAWS:
+        return cls not in _LAYERS_WITH_DRAWS
+    return cls.__module__.startswith(("skorch.callbacks", "torch.optim."))
+
+
+def _is_of_package(cls):
+    return cls.__module__.partition(".")[0] == __package__
 
 
 def check_parameters(component):
@@ -95,6 +157,15 @@ def random_stream(random_state):
     return check_random_state(random_state)
 
 
+def choose_device(device, owner):
+    """Return the torch device for a `device` parameter; "auto" takes the fastest.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        What the user gave.
+    owner : str
+        Whose parameter it is, for the error.
 
     Raises
     ------
@@ -151,6 +222,25 @@ def seeded(seed, device):
 
 
 @contextmanager
+def own_modes(*, inference):
+    """Compute as torch does by default, whatever modes the caller is in.
+
+    Parameters
+    ----------
+    inference : bool
+        Whether no gradients are wanted.
+    """
+    with ExitStack() as modes:
+        modes.enter_context(torch.inference_mode(inference))
+        if not inference:
+            modes.enter_context(torch.enable_grad())
+        for kind in ("cpu", "cuda", "mps", "xpu"):
+            if torch.is_autocast_enabled(kind):
+                modes.enter_context(torch.autocast(kind, enabled=False))
+        yield
+
+
+@contextmanager
 def unchanged_on_error(estimator):
     """Give the estimator its attributes back if the block raises."""
     before = vars(estimator).copy()
@@ -160,12 +250,3 @@ def unchanged_on_error(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
-def choose_device(device, owner):
-    """Return the torch device for a `device` parameter; "auto" takes the fastest.
-
-    Parameters
-    ----------
-    device : str or torch.device
-        What the user gave.
-    owner : str
-        Whose parameter it is, for the error.

@@ -136,11 +136,15 @@ class _BuiltContractive(nn.Module):
         """Yield directions; squared products with the Jacobian add up to its norm."""
         n_components = code.shape[1]
         if self.n_projections is None:
-            for direction in torch.eye(n_components, device=code.device):
+            for direction in torch.eye(
+                n_components, device=code.device, dtype=code.dtype
+            ):
                 yield direction.expand(len(code), -1)
             return
         for _ in range(self.n_projections):
-            uniform = torch.rand(code.shape, generator=generator, device=code.device)
+            uniform = torch.rand(
+                code.shape, generator=generator, device=code.device, dtype=code.dtype
+            )
             signs = torch.where(uniform < 0.5, -1.0, 1.0)
             yield signs / math.sqrt(self.n_projections)
 

@@ -55,7 +55,10 @@ class _BuiltStandardNormal(nn.Module):
         return -0.5 * z.square().sum(-1) - constant
 
     def sample(self, n_samples, generator):
-        return torch.randn(n_samples, self.n_components, generator=generator)
+        shape = (n_samples, self.n_components)
+        return torch.randn(
+            shape, generator=generator, device="cpu", dtype=torch.float32
+        )
 
 
 class StandardNormal(BaseEstimator):
@@ -106,7 +109,8 @@ class _FittedMixture(nn.Module):
             - 0.5 * means.shape[1] * math.log(2 * math.pi),
         }
         for name, array in arrays.items():
-            self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32))
+            tensor = torch.as_tensor(array, dtype=torch.float32, device="cpu")
+            self.register_buffer(name, tensor)
         self.normal_weight = density.normal_weight_
         self.normal = _BuiltStandardNormal(means.shape[1])
 
@@ -310,9 +314,13 @@ class _DiagonalMixture(nn.Module):
         return log_terms.logsumexp(1) - constant
 
     def sample(self, n_samples, generator):
-        chosen = torch.randint(len(self.means), (n_samples,), generator=generator)
+        chosen = torch.randint(
+            len(self.means), (n_samples,), generator=generator, device="cpu"
+        )
         means = self.means.cpu()[chosen]
-        noise = torch.randn(means.shape, generator=generator)
+        noise = torch.randn(
+            means.shape, generator=generator, device="cpu", dtype=torch.float32
+        )
         return means + (0.5 * self.log_variances.cpu()[chosen]).exp() * noise
 
 

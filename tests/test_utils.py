@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import EpochTimer
+from torch import nn
 
 from sklearn_ae import _utils
-from sklearn_ae.networks import MLP
+from sklearn_ae.corruptions import MaskingNoise
+from sklearn_ae.corruptions._modules import Called
+from sklearn_ae.likelihoods import Gaussian, Mixed
+from sklearn_ae.networks import MLP, Custom
+from sklearn_ae.networks._layers import Gate
 
 
 def test_resolve():
@@ -40,9 +46,110 @@ def test_no_seed_is_numpy_s_global_stream():
 
 
 def test_choose_device():
-    assert _utils.choose_device("cpu") == torch.device("cpu")
-    assert _utils.choose_device(torch.device("meta")) == torch.device("meta")
-    assert isinstance(_utils.choose_device("auto"), torch.device)
+    assert _utils.choose_device("cpu", "Owner") == torch.device("cpu")
+    assert _utils.choose_device(torch.device("cpu"), "Owner") == torch.device("cpu")
+    assert isinstance(_utils.choose_device("auto", "Owner"), torch.device)
+
+
+@pytest.mark.parametrize(
+    "device", ["banana", "", "cuda:99", "cpu:x", "meta", torch.device("meta")]
+)
+def test_a_device_that_is_not_there(device):
+    with pytest.raises(ValueError, match=r"'device' parameter of Owner .*'cpu'") as e:
+        _utils.choose_device(device, "Owner")
+    assert str(e.value).endswith(f"Got {device!r} instead.")
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps", "xpu"])
+def test_a_kind_of_device_that_is_not_there(kind):
+    if getattr(torch, kind).device_count():
+        pytest.skip("it is there")
+    for device in (kind, torch.device(kind)):
+        with pytest.raises(ValueError, match="'device' parameter of Owner"):
+            _utils.choose_device(device, "Owner")
+
+
+def test_a_fork_renews_the_lock():
+    before = _utils._GENERATOR_LOCK
+    _utils._renew_lock()
+    assert _utils._GENERATOR_LOCK is not before
+    with _utils.seeded(0, torch.device("cpu")):
+        assert _utils._GENERATOR_LOCK._is_owned()
+
+
+class Subclass(MLP):
+    """May do anything."""
+
+
+@pytest.mark.parametrize(
+    ("value", "ours"),
+    [
+        (None, True),
+        ("mlp", True),
+        (MLP((3,)), True),
+        (["gaussian", MaskingNoise((0.1, 0.5))], True),
+        (Mixed([("poisson", [0, 1])], remainder=Gaussian()), True),
+        (MLP(activation=nn.ReLU), False),
+        (Custom(nn.Linear, nn.Linear), False),
+        (Subclass(), False),
+        (["gaussian", lambda x, generator: x], False),
+        (Mixed([(Subclass(), [0])]), False),
+    ],
+)
+def test_is_ours(value, ours):
+    assert _utils.is_ours(value) == ours
+
+
+class OwnLayer(nn.Linear):
+    """May draw."""
+
+
+@pytest.mark.parametrize(
+    "cls", [nn.Linear, nn.BatchNorm1d, nn.Sequential, torch.optim.SGD, EpochTimer, Gate]
+)
+def test_what_draws_nothing_of_its_own(cls):
+    assert _utils.draws_as_told(cls)
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        nn.Dropout,
+        nn.GRU,
+        nn.RReLU,
+        nn.MultiheadAttention,
+        nn.TransformerEncoderLayer,
+        OwnLayer,
+        Called,
+        torch.utils.data.DataLoader,
+    ],
+)
+def test_what_may_draw_as_it_likes(cls):
+    assert not _utils.draws_as_told(cls)
+
+
+@pytest.mark.parametrize("inference", [False, True])
+@pytest.mark.parametrize(
+    "mode", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")]
+)
+def test_own_modes(mode, inference):
+    x = torch.ones(2, 2, requires_grad=True)
+
+    def state():
+        return (
+            torch.is_inference_mode_enabled(),
+            torch.is_grad_enabled(),
+            torch.is_autocast_enabled("cpu"),
+        )
+
+    with mode():
+        before = state()
+        with _utils.own_modes(inference=inference):
+            y = x @ x
+            assert y.dtype == torch.float32
+            assert y.is_inference() == inference
+            assert y.requires_grad != inference
+        assert state() == before
 
 
 def test_seeded_repeats_and_restores():

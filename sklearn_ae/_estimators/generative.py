@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._fitting.generative import SCORE_DRAWS, GenerativeFitting
-from sklearn_ae._utils import RandomStateLike
+from sklearn_ae._utils import RandomStateLike, own_modes
 from sklearn_ae._validation import check_count
 
 
@@ -88,7 +88,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
             codes = self.prior_.sample(n_samples, random_state=rng)
         else:
             generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
-            with torch.inference_mode():
+            with own_modes(inference=True):
                 codes = self._prior_module().sample(n_samples, generator).numpy()
         return codes * module.code_scale.cpu().numpy()
 

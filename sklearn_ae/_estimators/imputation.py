@@ -177,7 +177,9 @@ class PosteriorImputer:
 
         def draws(x):
             shape = (len(x), n_proposals, self.n_components_)
-            noise = torch.randn(shape, generator=generator, device=device)
+            noise = torch.randn(
+                shape, generator=generator, device=device, dtype=torch.float32
+            )
             return module.conditional_draws(
                 x, noise, prior, n_draws, generator, **turns
             )

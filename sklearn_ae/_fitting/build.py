@@ -1,8 +1,10 @@
 """From an estimator's components to the torch module of its net."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from sklearn_ae._modules.autoencoder import Autoencoder
 from sklearn_ae._modules.frames import (
@@ -12,7 +14,7 @@ from sklearn_ae._modules.frames import (
     ppca_frame,
 )
 from sklearn_ae._modules.variational import VariationalAutoencoder
-from sklearn_ae._utils import HasMethods, StrOptions, resolve
+from sklearn_ae._utils import HasMethods, StrOptions, is_ours, resolve, seeded
 from sklearn_ae.corruptions._build import (
     CORRUPTIONS,
     build_corruption,
@@ -71,7 +73,40 @@ class Parts:
             data_range=self.data_range,
         )
 
-    def build(self, start, frame, *, encoder_outputs, decoder_outputs, natural_scale):
+    @contextmanager
+    def drawing(self, seed, device, *others):
+        """Yield the generator that weights are drawn from, or None for torch's own.
+
+        That is seeded inside the block, and lent, where a part is the user's: it may
+        draw as it likes.
+
+        Parameters
+        ----------
+        seed : int
+        device : torch.device
+            Whose generator of torch's to seed, beside the CPU's.
+        *others : objects
+            Further components whose modules are built in the block.
+        """
+        parts = [self.network, self.corruption, self.penalty, *others]
+        # Modules are built here and sent to their device, whatever torch's default is.
+        with torch.device("cpu"):
+            if all(map(is_ours, parts)):
+                yield torch.Generator().manual_seed(seed)
+            else:
+                with seeded(seed, device):
+                    yield None
+
+    def build(
+        self,
+        start,
+        frame,
+        *,
+        encoder_outputs,
+        decoder_outputs,
+        natural_scale,
+        generator,
+    ):
         """Return the modules by name, and whether the encoder takes flags.
 
         Parameters
@@ -82,6 +117,8 @@ class Parts:
             Numbers of columns that the networks give.
         natural_scale : float
             What the loss is divided by.
+        generator : torch.Generator or None
+            What `drawing` gave.
         """
         takes_flags = start.is_incomplete and getattr(self.network, "flaggable", False)
         encoder, decoder = self.network.build(
@@ -91,6 +128,7 @@ class Parts:
             decoder_outputs=decoder_outputs,
             zero_output=start.components is not None,
             **({"with_flags": True} if takes_flags else {}),
+            **({} if generator is None else {"generator": generator}),
         )
         parts = {"encoder": encoder, "decoder": decoder, "takes_flags": takes_flags}
         if self.corruption is not None:
@@ -102,7 +140,7 @@ class Parts:
         return parts
 
 
-def build_autoencoder(start, parts, loss, link):
+def build_autoencoder(start, parts, loss, link, *, seed, device):
     """Return the module of an `AutoencoderTransformer`.
 
     Parameters
@@ -112,21 +150,25 @@ def build_autoencoder(start, parts, loss, link):
     loss : loss instance
     link : ClippedLink or None
         What clips reconstructions.
+    seed, device
+        As for `Parts.drawing`.
     """
     n_components, n_features = len(start.variances), len(start.mean)
-    cost = loss.build(center=start.mean, unit=start.residual_rms, link=link)
-    frame = pca_frame(start, **parts.frame_options(start))
-    built = parts.build(
-        start,
-        frame,
-        encoder_outputs=n_components,
-        decoder_outputs=n_features,
-        natural_scale=cost.natural_scale,
-    )
-    return Autoencoder(frame=frame, cost=cost, **built)
+    with parts.drawing(seed, device, loss) as generator:
+        cost = loss.build(center=start.mean, unit=start.residual_rms, link=link)
+        frame = pca_frame(start, **parts.frame_options(start))
+        built = parts.build(
+            start,
+            frame,
+            encoder_outputs=n_components,
+            decoder_outputs=n_features,
+            natural_scale=cost.natural_scale,
+            generator=generator,
+        )
+        return Autoencoder(frame=frame, cost=cost, **built)
 
 
-def build_variational(start, rows, parts, likelihood, prior, bound):
+def build_variational(start, rows, parts, likelihood, prior, bound, *, seed, device):
     """Return the module of a `VAETransformer`.
 
     Parameters
@@ -139,30 +181,34 @@ def build_variational(start, rows, parts, likelihood, prior, bound):
     prior : prior instance
     bound : dict
         The module's parameters `beta`, `free_bits` and `n_draws`.
+    seed, device
+        As for `Parts.drawing`.
     """
     n_components, n_features = len(start.variances), len(start.mean)
     if start.is_exact and not likelihood.is_noise:
         # Bits and counts vary around their means though PCA reproduces them.
         start = replace(start, noise_variance=(UNKNOWN_SHARE * start.scale) ** 2)
-    cost = likelihood.build(
-        center=start.mean,
-        noise_scale=float(np.sqrt(start.noise_variance)),
-        noise_floor=NOISE_FLOOR * start.scale,
-    )
-    if cost.noise_variance is not None:
-        start = replace(start, noise_variance=cost.noise_variance)
-    frame = ppca_frame(start, **parts.frame_options(start))
-    built = parts.build(
-        start,
-        frame,
-        encoder_outputs=2 * n_components,
-        decoder_outputs=n_features,
-        natural_scale=1.0,
-    )
-    return VariationalAutoencoder(
-        frame=frame,
-        cost=cost,
-        prior=prior.build(n_components, rows, start.feature_scale),
-        **bound,
-        **built,
-    )
+    with parts.drawing(seed, device, likelihood, prior) as generator:
+        cost = likelihood.build(
+            center=start.mean,
+            noise_scale=float(np.sqrt(start.noise_variance)),
+            noise_floor=NOISE_FLOOR * start.scale,
+        )
+        if cost.noise_variance is not None:
+            start = replace(start, noise_variance=cost.noise_variance)
+        frame = ppca_frame(start, **parts.frame_options(start))
+        built = parts.build(
+            start,
+            frame,
+            encoder_outputs=2 * n_components,
+            decoder_outputs=n_features,
+            natural_scale=1.0,
+            generator=generator,
+        )
+        return VariationalAutoencoder(
+            frame=frame,
+            cost=cost,
+            prior=prior.build(n_components, rows, start.feature_scale),
+            **bound,
+            **built,
+        )

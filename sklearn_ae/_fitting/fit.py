@@ -23,6 +23,7 @@ from sklearn_ae._utils import (
     StrOptions,
     choose_device,
     fit_context,
+    own_modes,
     random_stream,
     unchanged_on_error,
 )
@@ -98,7 +99,7 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         FloatingPointError
             If the loss became infinite or NaN in training.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), own_modes(inference=False):
             continued = self.warm_start and hasattr(self, "net_")
             X = check_rows(self, X, reset=not continued)
             check_validation(self)
@@ -140,7 +141,7 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         FloatingPointError
             If the loss became infinite or NaN; weights are then as before the call.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), own_modes(inference=False):
             first = not hasattr(self, "net_")
             X = check_rows(self, X, reset=first)
             if first:
@@ -179,6 +180,7 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         rng = random_stream(self.random_state)
         # Before the PCA, which may take long.
         self._chosen_device()
+        rng = random_stream(self.random_state)
         self._stream = np.random.RandomState(rng.randint(2**31))
         self.n_components_ = int(self.n_components)
         start, rows = fit_start(X, self.n_components_, self.init, self._stream)
@@ -191,10 +193,10 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         device, callbacks = self._chosen_device(), self._training_callbacks()
         return make_net(self, factory, device, callbacks, self._stream.randint(2**31))
 
-    def _train(self, rows, exact=False, continued=False):
     def _chosen_device(self):
         return choose_device(self.device, type(self).__name__)
 
+    def _train(self, rows, exact=False, continued=False):
         """Train with held-out rows, and keep PCA unless it is beaten.
 
         Return the rows, with those held out; None where none were compared.

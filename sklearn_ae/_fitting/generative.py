@@ -14,7 +14,7 @@ from sklearn_ae._inference import thinned
 from sklearn_ae._modules.draws import row_draws
 from sklearn_ae._training.callbacks import KLWarmUp
 from sklearn_ae._training.run import run
-from sklearn_ae._utils import resolve
+from sklearn_ae._utils import own_modes, resolve
 from sklearn_ae.priors import PRIORS
 
 # Seeds the draws of importance sampling, so that scores are deterministic.
@@ -54,7 +54,9 @@ class GenerativeFitting(Fitting):
 
         def losses(x):
             shape = (len(x), GUARD_DRAWS, self.n_components_)
-            noise = torch.randn(shape, generator=generator, device=device)
+            noise = torch.randn(
+                shape, generator=generator, device=device, dtype=torch.float32
+            )
             prior = module.prior.given(module.posterior)
             return -module.log_likelihood(x, noise, prior)
 
@@ -169,7 +171,7 @@ class GenerativeFitting(Fitting):
         """Apply a function to centred rows, wherever they are kept."""
         self.net_._set_training(False)
         device = self.net_.device
-        with torch.inference_mode():
+        with self.net_.drawing(SCORE_SEED), own_modes(inference=True):
             parts = [function(x.to(device)).cpu().numpy() for x in rows.split(n_rows)]
         return np.concatenate(parts).astype(np.float64)
 
@@ -212,7 +214,7 @@ class GenerativeFitting(Fitting):
         if hasattr(self.prior_, "mixture_"):
             return self.prior_.as_module().to(self.net_.device)
         module = self.net_.module_
-        with torch.inference_mode():
+        with own_modes(inference=True):
             return module.prior.given(module.posterior)
 
     def _scored_rows(self, n_draws):

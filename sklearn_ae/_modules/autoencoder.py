@@ -45,12 +45,15 @@ class TwoPaths(nn.Module):
         linear path and the losses lose no digits.
     natural_scale : float
         What loss terms are multiplied by to be in their own units.
+    training_generator : torch.Generator or None
+        What random draws in training come from; None is torch's own.
     """
 
     networks_on = True
     incomplete = False
     precision = "float32"
     natural_scale = 1.0
+    training_generator = None
 
     def __init__(
         self,
@@ -216,9 +219,9 @@ class TwoPaths(nn.Module):
         return torch.addmm(code, x, self.encode_weight)
 
     def _generator(self, x):
-        """Return the source of random draws: torch's own in training, else a fixed."""
+        """Return the source of random draws, which is fixed but for training."""
         if self.training:
-            return None
+            return self.training_generator
         return torch.Generator(x.device).manual_seed(VALIDATION_SEED)
 
     def _over_observed(self, row_loss, x, parameter, missing):
@@ -260,7 +263,12 @@ class Autoencoder(TwoPaths):
         """
         if missing is None:
             return None
-        uniform = torch.rand(missing.shape, generator=generator, device=missing.device)
+        uniform = torch.rand(
+            missing.shape,
+            generator=generator,
+            device=missing.device,
+            dtype=torch.float32,
+        )
         return missing | (uniform < HIDDEN)
 
     def forward(self, x):

@@ -56,7 +56,9 @@ class VariationalAutoencoder(TwoPaths):
         self.beta = beta
         self.free_bits = free_bits
         self.n_draws = n_draws
-        self.register_buffer("kl_weight", torch.tensor(float(beta)), persistent=False)
+        self.register_buffer(
+            "kl_weight", torch.tensor(beta, dtype=torch.float32), persistent=False
+        )
         self.register_buffer(
             "log_variance", torch.as_tensor(frame.log_variance, dtype=torch.float32)
         )
@@ -97,7 +99,9 @@ class VariationalAutoencoder(TwoPaths):
 
     def reparameterised(self, mean, log_variance, generator):
         """Draw one code a row: the mean plus standard deviations of normal noise."""
-        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        noise = torch.randn(
+            mean.shape, generator=generator, device=mean.device, dtype=mean.dtype
+        )
         return torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
 
     def _kl(self, prior, mean, log_variance, code):
@@ -121,6 +125,7 @@ class VariationalAutoencoder(TwoPaths):
                 (len(x), self.n_draws, mean.shape[1]),
                 generator=generator,
                 device=x.device,
+                dtype=x.dtype,
             )
             weights, _ = self._log_weights(
                 x, missing, mean, log_variance, noise, prior, weight

@@ -72,13 +72,16 @@ class Batches:
     batch_size : int
         Rows of a batch.
     shuffle : bool, default=False
-        Whether to draw a new order in each epoch, from torch's own generator.
+        Whether to draw a new order in each epoch.
+    generator : torch.Generator or None, default=None
+        What the order is drawn from; None is torch's own.
     """
 
-    def __init__(self, dataset, batch_size, shuffle=False):
+    def __init__(self, dataset, batch_size, shuffle=False, generator=None):
         self.data = dataset.data
         self.device = dataset.device
         self.shuffle = shuffle
+        self.generator = generator
         starts = list(range(0, len(self.data), batch_size))
         if len(starts) > 1 and len(self.data) - starts[-1] == 1:
             starts.pop()
@@ -95,7 +98,7 @@ class Batches:
             return
         order = None
         if self.shuffle:
-            order = torch.randperm(len(self.data)).to(self.data.device)
+            order = self._order().to(self.data.device)
         # Some batches at a time: one gather costs as much as many slices.
         row_values = math.prod(self.data.shape[1:])
         n_together = max(1, GATHERED_VALUES // (self.edges[1] * row_values))
@@ -107,6 +110,10 @@ class Batches:
                 gathered = gathered.pin_memory().to(self.device, non_blocking=True)
             for start, stop in pairwise(edges):
                 yield gathered[start - edges[0] : stop - edges[0]], None
+
+    def _order(self):
+        device = "cpu" if self.generator is None else self.generator.device
+        return torch.randperm(len(self.data), generator=self.generator, device=device)
 
     def _gathered(self, start, stop, order):
         if order is None:

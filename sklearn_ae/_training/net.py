@@ -16,9 +16,12 @@ from sklearn_ae._training.callbacks import EpochLog
 from sklearn_ae._training.optim import FlatAdamW
 from sklearn_ae._training.recording import scaled_loss
 from sklearn_ae._training.steps import Steps
+from sklearn_ae._utils import draws_as_told, seeded
 
 # Rows that are evaluated at a time in validation.
 VALIDATION_BATCH = 4096
+# Seeds what a user's parts draw when rows are evaluated.
+EVALUATION_SEED = 0
 # Share of the steps over which the learning rate rises to its peak.
 WARM_UP = 0.15
 
@@ -73,6 +76,7 @@ class Net(NeuralNet):
         steps="auto",
         **kwargs,
     ):
+        self.generator_ = None
         settings = {
             "criterion": SumOfTerms,
             "optimizer": FlatAdamW,
@@ -151,10 +155,49 @@ class Net(NeuralNet):
         except KeyboardInterrupt as stop:
             raise StopTraining from stop
 
-    def train(self, rows, epochs, scheduled=True):
+    @contextmanager
+    def drawing(self, seed):
+        """Yield the generator of what is drawn in the block, or None for torch's own.
+
+        Torch's own is seeded, and given back as it was, where something that the user
+        wrote may draw from it.
+        """
+        callbacks = [callback for _, callback in self.callbacks_]
+        parts = [*self.module_.modules(), self.optimizer_, *callbacks]
+        classes = {self.iterator_train, self.iterator_valid, *map(type, parts)}
+        device = torch.device(self.device)
+        if all(map(draws_as_told, classes)):
+            yield torch.Generator(device).manual_seed(seed)
+        else:
+            with seeded(seed, device):
+                yield None
+
+    def _draw_from(self, generator):
+        self.generator_ = generator
+        for module in self.module_.modules():
+            if hasattr(module, "training_generator"):
+                module.training_generator = generator
+
+    def get_iterator(self, dataset, training=False):
+        """Return batches; their order comes from the generator of the training run."""
+        batches = super().get_iterator(dataset, training)
+        if training and isinstance(batches, Batches):
+            batches.generator = self.generator_
+        return batches
+
+    def train(self, rows, epochs, scheduled=True, generator=None):
         """Train for some epochs more, keeping the optimiser's state.
 
         The learning rate starts at `lr`, whatever an earlier schedule left.
+
+        Parameters
+        ----------
+        rows : Rows
+        epochs : int
+        scheduled : bool, default=True
+            Whether the learning rate rises and falls.
+        generator : torch.Generator or None, default=None
+            What random draws come from; None is torch's own.
 
         Returns
         -------
@@ -167,6 +210,7 @@ class Net(NeuralNet):
         if self.is_scheduled_:
             self._set_rates(1.0)
         self.interrupted_ = False
+        self._draw_from(generator)
         self.module_.incomplete = rows.is_incomplete
         self.module_.precision = self.precision
         self.max_epochs = epochs
@@ -182,6 +226,7 @@ class Net(NeuralNet):
         finally:
             # It holds the buffers of a whole step, which no pickle should have.
             del self.steps_
+            self._draw_from(None)
         for epoch in self.history:
             epoch.pop("batches", None)
         return self.interrupted_
@@ -292,7 +337,7 @@ class Net(NeuralNet):
         """Return the loss of each row, in the loss's own units, as in validation."""
         self._set_training(False)
         # Not in inference mode, whose tensors a penalty could not differentiate by.
-        with torch.no_grad():
+        with self.drawing(EVALUATION_SEED), torch.no_grad():
             parts = [
                 sum(self.infer(x).values()) for x, _ in Batches(rows, VALIDATION_BATCH)
             ]

@@ -33,9 +33,9 @@ class _Flat:
         size = sum(parameter.numel() for parameter in self.parameters)
         buffers = [first.new_zeros(size) for _ in range(4)]
         self.gradients = buffers[1]
-        self.steps = torch.zeros(len(groups), device=first.device)
+        self.steps = torch.zeros(len(groups), device=first.device, dtype=torch.float32)
         # A tensor beside a tensor is faster than a number, which is made one each time.
-        self.one = torch.ones((), device=first.device)
+        self.one = torch.ones((), device=first.device, dtype=torch.float32)
         steps = [
             step for group, step in zip(groups, self.steps, strict=True) for _ in group
         ]

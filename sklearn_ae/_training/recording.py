@@ -71,6 +71,7 @@ class RecordedStep:
         self.x = x
         self.operations = operations
         self.graph = None
+        self.generator = _own_generator(module)
         self.totals = totals
         self.state = python_state(module)
         self.tensors = [
@@ -100,6 +101,9 @@ class RecordedStep:
     def capture(self):
         """Make one CUDA graph of the operations, which a GPU runs without the host."""
         graph = torch.cuda.CUDAGraph()
+        if self.generator is not None:
+            # So that each replay draws on, as torch's own generator does by itself.
+            graph.register_generator_state(self.generator)
         with torch.no_grad(), torch.cuda.graph(graph):
             self._compute()
         self.graph = graph
@@ -147,29 +151,35 @@ def _has_hooks(module):
     )
 
 
-def _generators():
+def _other_generators(module):
+    if _own_generator(module) is not None:
+        # Other threads may move those, this module does not draw from them.
+        return None
     # Only read, to see whether a module draws from it.
     _, keys, position, *_ = np.random.get_state()  # noqa: NPY002
     return random.getstate(), keys.tobytes(), position
 
 
-def _random_state(device):
-    """Return the state of torch's generators that a step on a device may draw from."""
-    on_gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    return torch.get_rng_state(), on_gpu
+def _own_generator(module):
+    """Return what all draws of a training run come from; None is torch's own."""
+    return getattr(module, "training_generator", None)
 
 
-def _set_random_state(state, device):
-    on_host, on_gpu = state
-    torch.set_rng_state(on_host)
-    if on_gpu is not None:
-        torch.cuda.set_rng_state(on_gpu, device)
+def _torch_generators(module, device):
+    """Return the generators of torch's kind that a step on a device may draw from."""
+    own = _own_generator(module)
+    if own is not None:
+        return [own]
+    on_gpu = (
+        [torch.cuda.default_generators[device.index]] if device.type == "cuda" else []
+    )
+    return [torch.default_generator, *on_gpu]
 
 
 def record_step(plain, x):
     """Record the step of a batch, or return None where that is not possible.
 
-    Neither weights nor buffers nor the states of torch's random generators are changed.
+    Neither weights nor buffers nor the states of random generators are changed.
     Parameters without gradients get them; a recorded step writes into these tensors.
 
     Parameters
@@ -188,11 +198,13 @@ def record_step(plain, x):
         return None
     tensors = [*module.parameters(), *module.buffers()]
     before = [tensor.detach().clone() for tensor in tensors]
-    random_state = _random_state(x.device)
-    state, generators = python_state(module), _generators()
+    sources = _torch_generators(module, x.device)
+    positions = [source.get_state() for source in sources]
+    state, others = python_state(module), _other_generators(module)
 
     def restore():
-        _set_random_state(random_state, x.device)
+        for source, position in zip(sources, positions, strict=True):
+            source.set_state(position)
         with torch.no_grad():
             for tensor, value in zip(tensors, before, strict=True):
                 tensor.copy_(value)
@@ -214,7 +226,7 @@ def record_step(plain, x):
     finally:
         restore()
     # Where a call leaves a trace in Python, a replay would miss it.
-    is_pure = state == python_state(module) and generators == _generators()
+    is_pure = state == python_state(module) and others == _other_generators(module)
     return step if agrees and is_pure else None
 
 

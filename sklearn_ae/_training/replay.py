@@ -299,6 +299,8 @@ def _out_variant(function):
         candidate = getattr(packet, name)
         if _out_name(candidate) is None:
             continue
+        if "generator" in _argument_names(function) - _argument_names(candidate):
+            continue
         # Options such as the dtype of a new tensor are the given tensor's own.
         given = [str(a.type) for a in _arguments(candidate) if not a.is_out]
         if given == inputs[: len(given)]:

@@ -9,7 +9,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_ae._training import defaults
 from sklearn_ae._training.batches import Rows
 from sklearn_ae._training.net import WARM_UP
-from sklearn_ae._utils import seeded
 
 
 def all_rows(rows, net, valid=None):
@@ -39,8 +38,8 @@ def run(estimator, rows, seed, *, max_epochs, scheduled):
     callbacks["keep_best"].set_params(
         patience=patience, grace=round(max(WARM_UP, kl_warmup) * epochs)
     )
-    with seeded(seed, torch.device(net.device)):
-        interrupted = net.train(rows, epochs, scheduled)
+    with net.drawing(seed) as generator:
+        interrupted = net.train(rows, epochs, scheduled, generator)
     if interrupted:
         if not net.history:
             raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from sklearn_ae._training import defaults
 from sklearn_ae._training.callbacks import KeepBest
 from sklearn_ae._training.net import Net
 from sklearn_ae._training.optim import FlatAdamW
-from sklearn_ae._utils import Interval, StrOptions, seeded
+from sklearn_ae._utils import Interval, StrOptions
 
 OPTIMIZERS = {"adamw": FlatAdamW}
 AUTO_OR_COUNT = [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")]
@@ -72,7 +72,8 @@ def make_net(estimator, factory, device, callbacks, seed):
     estimator : Fitting
         Whose parameters to use.
     factory : callable
-        Builds the module.
+        Builds the module on the CPU: ``factory(seed=, device=)``, where `device` is
+        that of the fit.
     device : torch.device
         Where to train.
     callbacks : list of (str, Callback)
@@ -106,9 +107,9 @@ def make_net(estimator, factory, device, callbacks, seed):
         "device": str(device),
         "verbose": int(estimator.verbose),
     }
-    net = Net(factory, **{**settings, **given})
-    with seeded(seed, device):
-        return net.initialize()
+    ours = {"module__seed": seed, "module__device": device}
+    net = Net(factory, **{**settings, **given, **ours})
+    return net.initialize()
 
 
 def check_validation(estimator):

@@ -71,7 +71,8 @@ def corrupted_scale(built, feature_scale):
         Standard deviation of each column.
     """
     generator = torch.Generator().manual_seed(0)
-    rows = torch.randn(N_PROBES, len(feature_scale), generator=generator)
+    shape = (N_PROBES, len(feature_scale))
+    rows = torch.randn(shape, generator=generator, device="cpu", dtype=torch.float32)
     rows *= torch.as_tensor(feature_scale, dtype=torch.float32)
     corrupted = rows
     for part in _parts_of_ours(built):

@@ -9,6 +9,11 @@ import torch
 from torch import nn
 
 
+def _uniform(shape, x, generator):
+    """Draw numbers of x's dtype, where x is."""
+    return torch.rand(shape, generator=generator, device=x.device, dtype=x.dtype)
+
+
 class Level(nn.Module):
     """A fixed level, or one drawn for each row between a lowest and a highest."""
 
@@ -20,7 +25,7 @@ class Level(nn.Module):
     def forward(self, x, generator):
         if self.low == self.high:
             return self.low
-        uniform = torch.rand(len(x), 1, generator=generator, device=x.device)
+        uniform = _uniform((len(x), 1), x, generator)
         return self.low + (self.high - self.low) * uniform
 
 
@@ -33,7 +38,9 @@ class AddedNoise(nn.Module):
         )
 
     def forward(self, x, generator):
-        noise = torch.randn(x.shape, generator=generator, device=x.device)
+        noise = torch.randn(
+            x.shape, generator=generator, device=x.device, dtype=x.dtype
+        )
         return x + self.level(x, generator) * self.feature_scale * noise
 
 
@@ -44,7 +51,7 @@ class Masked(nn.Module):
         self.register_buffer("fill", torch.as_tensor(fill, dtype=torch.float32))
 
     def forward(self, x, generator):
-        uniform = torch.rand(x.shape, generator=generator, device=x.device)
+        uniform = _uniform(x.shape, x, generator)
         return torch.where(uniform < self.level(x, generator), self.fill, x)
 
 
@@ -56,7 +63,7 @@ class TwoValues(nn.Module):
         self.register_buffer("high", torch.as_tensor(high, dtype=torch.float32))
 
     def forward(self, x, generator):
-        uniform = torch.rand(x.shape, generator=generator, device=x.device)
+        uniform = _uniform(x.shape, x, generator)
         rate = self.level(x, generator)
         extreme = torch.where(uniform < 0.5 * rate, self.low, self.high)
         return torch.where(uniform < rate, extreme, x)
@@ -68,7 +75,7 @@ class Swapped(nn.Module):
         self.level = Level(rate)
 
     def forward(self, x, generator):
-        uniform = torch.rand(x.shape, generator=generator, device=x.device)
+        uniform = _uniform(x.shape, x, generator)
         source = torch.randint(
             len(x), x.shape, generator=generator, device=x.device, dtype=torch.int64
         )
@@ -86,7 +93,7 @@ class MaskedPatches(nn.Module):
 
     def forward(self, x, generator):
         shape = (len(x), self.n_patches)
-        uniform = torch.rand(shape, generator=generator, device=x.device)
+        uniform = _uniform(shape, x, generator)
         masked = (uniform < self.level(x, generator)).index_select(1, self.patches)
         return torch.where(masked, self.fill, x)
 
@@ -107,6 +114,9 @@ class Chain(nn.Module):
 class Called(nn.Module):
     """A function of rows in X's units and a generator."""
 
+    #: It may take no notice of the generator.
+    draws_as_it_likes = True
+
     def __init__(self, function, center):
         super().__init__()
         if isinstance(function, nn.Module):
@@ -124,4 +134,4 @@ class Called(nn.Module):
                 f"got, {tuple(x.shape)}. Got {tuple(corrupted.shape)} instead."
             )
         # So that values that the function leaves alone keep all their digits.
-        return x + (corrupted - rows)
+        return x + (corrupted - rows).to(x.dtype)

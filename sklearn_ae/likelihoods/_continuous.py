@@ -49,9 +49,11 @@ class _BuiltNoise(BuiltLikelihood):
         self.noise_variance = float(variance)
         self.floor = float(floor) / self.unit
         self.learned = learned_size is not None
-        self.register_buffer("start", torch.ones(()))
+        self.register_buffer("start", torch.ones((), dtype=torch.float32))
         if self.learned:
-            self.correction = nn.Parameter(torch.zeros(learned_size))
+            self.correction = nn.Parameter(
+                torch.zeros(learned_size, dtype=torch.float32)
+            )
 
     def relative_variance(self):
         """Return the squared scale over the starting one: one, or one a feature."""
@@ -101,7 +103,9 @@ class _BuiltGaussian(_BuiltNoise):
         return squares * (0.5 * self.weight / variance) + x.shape[1] * each
 
     def standard_noise(self, like, generator):
-        return torch.randn(like.shape, generator=generator, device=like.device)
+        return torch.randn(
+            like.shape, generator=generator, device=like.device, dtype=like.dtype
+        )
 
 
 class _BuiltLaplace(_BuiltNoise):
@@ -110,7 +114,9 @@ class _BuiltLaplace(_BuiltNoise):
 
     def standard_noise(self, like, generator):
         # Kept off the ends, where the logarithm is infinite.
-        uniform = torch.rand(like.shape, generator=generator, device=like.device)
+        uniform = torch.rand(
+            like.shape, generator=generator, device=like.device, dtype=like.dtype
+        )
         centred = (uniform - 0.5).clamp(-0.5 + 1e-7, 0.5 - 1e-7)
         return -centred.sign() * torch.log1p(-2 * centred.abs())
 
@@ -130,7 +136,9 @@ class _BuiltStudentT(_BuiltNoise):
         return 0.5 * (self.df + 1) * tail + self.constant
 
     def standard_noise(self, like, generator):
-        normal = torch.randn(like.shape, generator=generator, device=like.device)
+        normal = torch.randn(
+            like.shape, generator=generator, device=like.device, dtype=like.dtype
+        )
         return normal / standard_gamma(
             torch.full_like(like, self.df / 2), generator
         ).mul(2 / self.df).sqrt().clamp(min=1e-6)

@@ -34,7 +34,9 @@ class _BuiltBernoulli(BuiltLikelihood):
     def drawn(self, x, generator):
         if not self.resample:
             return x
-        uniform = torch.rand(x.shape, generator=generator, device=x.device)
+        uniform = torch.rand(
+            x.shape, generator=generator, device=x.device, dtype=x.dtype
+        )
         return (uniform < self.link.target(x)).to(x.dtype) - self.link.center
 
     def terms(self, x, parameter):
@@ -42,9 +44,12 @@ class _BuiltBernoulli(BuiltLikelihood):
 
     def sample(self, parameter, generator):
         uniform = torch.rand(
-            parameter.shape, generator=generator, device=parameter.device
+            parameter.shape,
+            generator=generator,
+            device=parameter.device,
+            dtype=parameter.dtype,
         )
-        return (uniform < parameter.sigmoid()).float() - self.link.center
+        return (uniform < parameter.sigmoid()).to(parameter.dtype) - self.link.center
 
 
 class Bernoulli(Likelihood):
@@ -167,10 +172,15 @@ class _BuiltNegativeBinomial(_BuiltCounts):
         super().__init__(center, size_factors)
         self.learned = learned_size is not None
         self.register_buffer(
-            "start", torch.tensor(math.log(dispersion)).clamp(-self.reach, self.reach)
+            "start",
+            torch.tensor(math.log(dispersion), dtype=torch.float32).clamp(
+                -self.reach, self.reach
+            ),
         )
         if self.learned:
-            self.correction = nn.Parameter(torch.zeros(learned_size))
+            self.correction = nn.Parameter(
+                torch.zeros(learned_size, dtype=torch.float32)
+            )
 
     def log_dispersion(self):
         """Return the logarithm of the dispersion: one, or one a feature."""
@@ -274,7 +284,10 @@ class _BuiltCategorical(BuiltLikelihood):
 
     def sample(self, parameter, generator):
         uniform = torch.rand(
-            parameter.shape, generator=generator, device=parameter.device
+            parameter.shape,
+            generator=generator,
+            device=parameter.device,
+            dtype=parameter.dtype,
         )
         # The largest of logits plus Gumbel noise is a draw.
         noisy = parameter - (-uniform.clamp(min=1e-30).log()).clamp(min=1e-30).log()

@@ -12,7 +12,7 @@ from torch import nn
 
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae._utils import Interval, StrOptions, check_parameters
-from sklearn_ae.networks._layers import ACTIVATIONS, make_activation, zeroed
+from sklearn_ae.networks._layers import ACTIVATIONS, drawn, make_activation, zeroed
 
 # By default height and width are halved until both are at most this.
 COARSE = 8
@@ -77,10 +77,12 @@ class _Doubled(nn.Module):
     there are no checkerboards.
     """
 
-    def __init__(self, n_in, n_out, size):
+    def __init__(self, n_in, n_out, size, generator=None):
         super().__init__()
         self.size = size
-        self.convolution = nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
+        self.convolution = drawn(
+            nn.ConvTranspose2d, n_in, n_out, 4, stride=2, padding=1, generator=generator
+        )
 
     def forward(self, x):
         height, width = self.size
@@ -185,32 +187,37 @@ class Conv(BaseEstimator):
 
     def _activated(self, width):
         """Return what goes before a convolution of maps with `width` channels."""
-        norm = [nn.GroupNorm(math.gcd(GROUPS, width), width)] if self.group_norm else []
-        return [*norm, make_activation(self.activation, "Conv")]
+        activation = make_activation(self.activation, "Conv")
+        if not self.group_norm:
+            return [activation]
+        groups = math.gcd(GROUPS, width)
+        return [nn.GroupNorm(groups, width, dtype=torch.float32), activation]
 
-    def _blocks(self, width):
+    def _blocks(self, width, generator):
         narrow = -(-width // 2)
         return [
             _Residual(
                 *self._activated(width),
-                nn.Conv2d(width, narrow, 3, padding=1),
+                drawn(nn.Conv2d, width, narrow, 3, padding=1, generator=generator),
                 *self._activated(narrow),
-                nn.Conv2d(narrow, width, 1),
+                drawn(nn.Conv2d, narrow, width, 1, generator=generator),
             )
             for _ in range(self.n_blocks)
         ]
 
-    def _connected(self, n_in, n_out):
+    def _connected(self, n_in, n_out, generator):
         """Return the fully connected layers between maps and code."""
         if self.n_hidden == 0:
-            return [nn.Linear(n_in, n_out)]
+            return [drawn(nn.Linear, n_in, n_out, generator=generator)]
         return [
-            nn.Linear(n_in, int(self.n_hidden)),
+            drawn(nn.Linear, n_in, int(self.n_hidden), generator=generator),
             make_activation(self.activation, "Conv"),
-            nn.Linear(int(self.n_hidden), n_out),
+            drawn(nn.Linear, int(self.n_hidden), n_out, generator=generator),
         ]
 
-    def _encoder(self, shape, sizes, widths, n_outputs, zero_output, with_flags):
+    def _encoder(
+        self, shape, sizes, widths, n_outputs, zero_output, with_flags, generator
+    ):
         if with_flags:
             shape = (2 * shape[0], *shape[1:])
             widths = [2 * widths[0], *widths[1:]]
@@ -218,22 +225,27 @@ class Conv(BaseEstimator):
         for stage, (n_in, n_out) in enumerate(pairwise(widths)):
             if stage > 0:
                 layers += self._activated(n_in)
-            layers.append(nn.Conv2d(n_in, n_out, 3, stride=2, padding=1))
-        layers += [*self._blocks(widths[-1]), *self._activated(widths[-1]), _ToRows()]
+            layers.append(
+                drawn(
+                    nn.Conv2d, n_in, n_out, 3, stride=2, padding=1, generator=generator
+                )
+            )
+        layers += self._blocks(widths[-1], generator)
+        layers += [*self._activated(widths[-1]), _ToRows()]
         n_maps = widths[-1] * math.prod(sizes[-1])
-        layers += self._connected(n_maps, n_outputs)
+        layers += self._connected(n_maps, n_outputs, generator)
         if zero_output:
             zeroed(layers[-1])
         return _Encoder(*layers)
 
-    def _decoder(self, n_components, sizes, widths, zero_output):
+    def _decoder(self, n_components, sizes, widths, zero_output, generator):
         coarsest = (widths[-1], *sizes[-1])
-        layers = self._connected(n_components, math.prod(coarsest))
-        layers += [_ToMaps(coarsest), *self._blocks(widths[-1])]
+        layers = self._connected(n_components, math.prod(coarsest), generator)
+        layers += [_ToMaps(coarsest), *self._blocks(widths[-1], generator)]
         for (n_in, n_out), size in zip(
             pairwise(widths[::-1]), sizes[-2::-1], strict=True
         ):
-            layers += [*self._activated(n_in), _Doubled(n_in, n_out, size)]
+            layers += [*self._activated(n_in), _Doubled(n_in, n_out, size, generator)]
         if zero_output:
             zeroed(layers[-1].convolution)
         return nn.Sequential(*layers, nn.Flatten())
@@ -246,16 +258,20 @@ class Conv(BaseEstimator):
         decoder_outputs,
         zero_output,
         with_flags=False,
+        generator=None,
     ):
-        """Return the encoder and the decoder."""
+        """Return the encoder and the decoder.
+
+        Their weights are drawn from `generator`; None is torch's own.
+        """
         check_parameters(self)
         shape = checked_image_shape(self.image_shape, n_features, "Conv")
         sizes = self._sizes(*shape[1:])
         widths = self._widths(shape[0], len(sizes) - 1)
         encoder = self._encoder(
-            shape, sizes, widths, encoder_outputs, zero_output, with_flags
+            shape, sizes, widths, encoder_outputs, zero_output, with_flags, generator
         )
         # A likelihood with several parameters a feature has as many images of them.
         widths[0] *= decoder_outputs // n_features
-        decoder = self._decoder(n_components, sizes, widths, zero_output)
+        decoder = self._decoder(n_components, sizes, widths, zero_output, generator)
         return encoder, decoder

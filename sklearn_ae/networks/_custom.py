@@ -119,7 +119,7 @@ class Custom(BaseEstimator):
         """Return what a half gives for two rows of zeros."""
         training = module.training
         module.eval()
-        rows = torch.zeros(2, n_in)
+        rows = torch.zeros(2, n_in, device="cpu", dtype=torch.float32)
         try:
             with torch.no_grad():
                 return module(rows if shape is None else rows.reshape(2, *shape))

@@ -1,6 +1,7 @@
 """Small torch modules and names that the networks share."""
 
 import copy
+import math
 
 import torch
 from torch import nn
@@ -34,7 +35,49 @@ def make_activation(given, owner):
             "a callable without arguments that returns one. "
             f"Got a callable that returned {type(module).__name__} instead."
         )
-    return module
+    return module.to(dtype=torch.float32)
+
+
+def drawn(kind, *sizes, generator, **options):
+    """Return a layer of torch's, its weights drawn as torch does but from a generator.
+
+    Parameters
+    ----------
+    kind : type
+        A linear or convolutional layer.
+    *sizes, **options
+        What makes it.
+    generator : torch.Generator or None
+        None is torch's own.
+    """
+    # Where there are no values none are drawn.
+    layer = kind(*sizes, device="meta", **options)
+    for name, parameter in list(layer.named_parameters()):
+        values = torch.empty(parameter.shape, dtype=torch.float32, device="cpu")
+        setattr(layer, name, nn.Parameter(values))
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    if layer.bias is not None:
+        bound = 1 / math.sqrt(layer.weight[0].numel())
+        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
+class Dropout(nn.Dropout):
+    """Dropout that draws from the generator of a training run, where it has one."""
+
+    #: None is torch's own.
+    training_generator = None
+
+    def forward(self, x):
+        if self.training_generator is None or not self.training:
+            return super().forward(x)
+        uniform = torch.rand(
+            x.shape,
+            generator=self.training_generator,
+            device=x.device,
+            dtype=torch.float32,
+        )
+        return (x / (1 - self.p)).masked_fill(uniform < self.p, 0.0)
 
 
 def zeroed(layer):
@@ -57,7 +100,7 @@ class Gate(nn.Module):
     def __init__(self, module, n_outputs):
         super().__init__()
         self.module = module
-        self.gate = nn.Parameter(torch.zeros(n_outputs))
+        self.gate = nn.Parameter(torch.zeros(n_outputs, dtype=torch.float32))
 
     def forward(self, x):
         return self.gate * self.module(x)

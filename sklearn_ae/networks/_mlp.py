@@ -6,12 +6,20 @@ from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, Literal
 
+import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn import functional
 
 from sklearn_ae._utils import Interval, StrOptions, check_parameters
-from sklearn_ae.networks._layers import ACTIVATIONS, Gate, make_activation, zeroed
+from sklearn_ae.networks._layers import (
+    ACTIVATIONS,
+    Dropout,
+    Gate,
+    drawn,
+    make_activation,
+    zeroed,
+)
 
 
 def _default_sizes(n_features):
@@ -21,11 +29,13 @@ def _default_sizes(n_features):
     return (width, width, width) if n_features <= 256 else (width, width // 2)
 
 
-def _linears(sizes):
+def _linears(sizes, generator):
     """Linear layers; the hidden ones keep the spread of their input at any depth."""
-    linears = [nn.Linear(*pair) for pair in pairwise(sizes)]
+    linears = [drawn(nn.Linear, *pair, generator=generator) for pair in pairwise(sizes)]
     for linear in linears[:-1]:
-        nn.init.kaiming_normal_(linear.weight, nonlinearity="linear")
+        nn.init.kaiming_normal_(
+            linear.weight, nonlinearity="linear", generator=generator
+        )
         nn.init.zeros_(linear.bias)
     return linears
 
@@ -33,11 +43,13 @@ def _linears(sizes):
 class _Residual(nn.Module):
     """A block with a path around it, which is linear where the widths differ."""
 
-    def __init__(self, block, n_in, n_out):
+    def __init__(self, block, n_in, n_out, generator):
         super().__init__()
         self.block = block
         self.around = (
-            nn.Identity() if n_in == n_out else nn.Linear(n_in, n_out, bias=False)
+            nn.Identity()
+            if n_in == n_out
+            else drawn(nn.Linear, n_in, n_out, bias=False, generator=generator)
         )
 
     def forward(self, x):
@@ -153,23 +165,24 @@ class MLP(BaseEstimator):
             )
         return tuple(map(int, sizes))
 
-    def _block(self, linear, is_first):
+    def _block(self, linear, is_first, generator):
         """Return a hidden layer: a linear map and all that goes with it."""
         layers = [linear]
         if self.layer_norm:
-            layers.append(nn.LayerNorm(linear.out_features))
+            layers.append(nn.LayerNorm(linear.out_features, dtype=torch.float32))
         layers.append(make_activation(self.activation, "MLP"))
         if self.dropout > 0:
-            layers.append(nn.Dropout(float(self.dropout)))
+            layers.append(Dropout(float(self.dropout)))
         if self.residual and not is_first:
             block = nn.Sequential(*layers)
-            return [_Residual(block, linear.in_features, linear.out_features)]
+            sizes = linear.in_features, linear.out_features
+            return [_Residual(block, *sizes, generator)]
         return layers
 
-    def _stack(self, linears):
+    def _stack(self, linears, generator):
         layers = []
         for number, linear in enumerate(linears[:-1]):
-            layers += self._block(linear, is_first=number == 0)
+            layers += self._block(linear, number == 0, generator)
         return nn.Sequential(*layers, linears[-1])
 
     def _tied(self, encoder_linears, n_features, n_components, decoder_outputs):
@@ -194,17 +207,25 @@ class MLP(BaseEstimator):
         decoder_outputs,
         zero_output,
         with_flags=False,
+        generator=None,
     ):
-        """Return the encoder and the decoder."""
+        """Return the encoder and the decoder.
+
+        Their weights are drawn from `generator`; None is torch's own.
+        """
         check_parameters(self)
         sizes = self._sizes(n_features)
         n_inputs = 2 * n_features if with_flags else n_features
-        linears = _linears((n_inputs, *sizes, encoder_outputs))
+        linears = _linears((n_inputs, *sizes, encoder_outputs), generator)
         if self.tied:
             mirrored = self._tied(linears, n_features, n_components, decoder_outputs)
         else:
-            mirrored = _linears((n_components, *sizes[::-1], decoder_outputs))
-        encoder, decoder = self._stack(linears), self._stack(mirrored)
+            mirrored = _linears(
+                (n_components, *sizes[::-1], decoder_outputs), generator
+            )
+        encoder, decoder = (
+            self._stack(half, generator) for half in (linears, mirrored)
+        )
         if zero_output and self.tied:
             # The outer layers cannot start at zero: they are the other half's first.
             return Gate(encoder, encoder_outputs), Gate(decoder, decoder_outputs)

@@ -1,9 +1,13 @@
 """What both torch modules share, on their own, with parts made by hand."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from parts import Constant, autoencoder, variational
+from torch import nn
 
 from sklearn_ae._fitting.start import fit_start
 from sklearn_ae.corruptions import GaussianNoise
@@ -16,6 +20,24 @@ from sklearn_ae.likelihoods import (
 from sklearn_ae.likelihoods._by_name import LIKELIHOODS
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.penalties import L1, Contractive
+
+
+@pytest.mark.parametrize("build", [autoencoder, variational])
+def test_copies_in_mid_training_draw_the_same(start, x, build):
+    noise = GaussianNoise(1.0).build(
+        center=start.mean, feature_scale=start.feature_scale, data_range=(0, 1)
+    )
+    encoder = nn.Linear(4, 1 if build is autoencoder else 2)
+    module = build(start, encoder, corruption=noise).train()
+    module.training_generator = torch.Generator().manual_seed(0)
+    module(x)
+    copies = copy.deepcopy(module), pickle.loads(pickle.dumps(module))
+    before = torch.get_rng_state()
+    expected = sum(module(x).values())
+    assert torch.equal(torch.get_rng_state(), before)
+    for each in copies:
+        assert torch.equal(sum(each(x).values()), expected)
+    assert not torch.equal(sum(module(x).values()), expected)
 
 
 def test_networks_that_give_nothing_leave_pca(start, x):

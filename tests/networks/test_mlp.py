@@ -1,5 +1,7 @@
 """The fully connected network."""
 
+import copy
+import pickle
 from functools import partial
 
 import numpy as np
@@ -8,6 +10,11 @@ import torch
 from torch import nn
 
 from sklearn_ae.networks import MLP
+from sklearn_ae.networks._layers import Dropout
+
+
+def by_pickle(thing):
+    return pickle.loads(pickle.dumps(thing))
 
 
 def build(network, zero_output=False, n_features=36, decoder_outputs=None):
@@ -130,6 +137,23 @@ def test_dropout_works_in_training_only():
     dropped = hidden(x) == 0
     assert abs(dropped.float().mean() - 0.25) < 0.01
     assert not (hidden.eval()(x) == 0).any()
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, by_pickle])
+def test_dropout_draws_from_its_generator(duplicate):
+    dropout = Dropout(0.25)
+    dropout.training_generator = torch.Generator().manual_seed(0)
+    other = duplicate(dropout)
+    before = torch.get_rng_state()
+    x = torch.ones(500, 80)
+    out = dropout(x)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert abs((out == 0).float().mean() - 0.25) < 0.01
+    torch.testing.assert_close(out[out != 0].unique(), torch.tensor([1 / 0.75]))
+    # A copy draws what this one draws, and neither moves the other.
+    assert torch.equal(other(x), out)
+    assert not torch.equal(dropout(x), out)
+    assert torch.equal(dropout.eval()(x), x)
 
 
 def test_residual_by_hand():

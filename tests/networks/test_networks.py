@@ -8,6 +8,7 @@ from sklearn.base import clone
 from torch import nn
 
 from sklearn_ae.networks import MLP, Conv, Custom
+from sklearn_ae.networks._layers import drawn
 
 NETWORKS = [
     MLP(),
@@ -47,6 +48,46 @@ def test_sizes_and_zero_output(network, zero_output):
     assert rows.shape == (5, 72)
     assert (codes == 0).all() == zero_output
     assert (rows == 0).all() == zero_output
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "network", [n for n in NETWORKS if not isinstance(n, Custom)], ids=repr
+)
+def test_weights_are_torch_s_but_from_a_generator(network, dtype):
+    sizes = {"encoder_outputs": 4, "decoder_outputs": 72, "zero_output": False}
+    torch.manual_seed(3)
+    expected = network.build(36, 2, **sizes)
+    before = torch.get_rng_state()
+    generator = torch.Generator().manual_seed(3)
+    torch.set_default_dtype(dtype)
+    try:
+        found = network.build(36, 2, **sizes, generator=generator)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(torch.get_rng_state(), before)
+    for one, other in zip(found, expected, strict=True):
+        for ours, theirs in zip(one.parameters(), other.parameters(), strict=True):
+            assert ours.dtype == torch.float32
+            assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        (nn.Linear, (5, 3)),
+        (nn.Conv2d, (4, 3, 3)),
+        (nn.ConvTranspose2d, (4, 3, 4)),
+    ],
+)
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_layer_is_drawn_as_torch_draws_it(kind, sizes, bias):
+    torch.manual_seed(3)
+    theirs = kind(*sizes, bias=bias)
+    generator = torch.Generator().manual_seed(3)
+    ours = drawn(kind, *sizes, bias=bias, generator=generator)
+    for name, value in theirs.state_dict().items():
+        assert torch.equal(ours.state_dict()[name], value)
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=repr)

@@ -160,11 +160,16 @@ def test_a_graph_takes_the_operations_place(monkeypatch):
             calls.append("replay")
             step._compute()
 
+        def register_generator_state(self, generator):
+            calls.append(generator)
+
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph", lambda graph: graph)
+    step.generator = torch.Generator()
     step.capture()
     step(ROWS + 1)
-    assert calls == ["capture", "captured", "replay"]
+    # Each replay draws on only from generators that the graph knows beforehand.
+    assert calls == [step.generator, "capture", "captured", "replay"]
     ours = module.weight.grad.clone()
     zero_grad()
     mean_of_sum(Squared(module)(ROWS + 1)).div(3).backward()
@@ -352,6 +357,54 @@ def test_recording_changes_nothing():
     assert torch.equal(torch.get_rng_state(), state)
     for name, value in module.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+class Drawing(Terms):
+    """Draws from a generator of its own, as our modules do."""
+
+    training_generator = None
+
+    def forward(self, x):
+        noise = torch.rand(x.shape, generator=self.training_generator)
+        return super().forward(x + noise)
+
+
+def test_a_replay_draws_on_from_the_module_s_generator():
+    module = Drawing()
+    module.training_generator = generator = torch.Generator().manual_seed(0)
+    plain = plain_step(module)
+    before, start = torch.get_rng_state(), generator.get_state()
+    step = record_step(plain, batch())
+    assert step.generator is generator
+    assert torch.equal(generator.get_state(), start)
+    for seed in range(3):
+        start = generator.get_state()
+        step(batch(seed))
+        ours = [p.grad.clone() for p in module.parameters()]
+        position = generator.get_state()
+        assert not torch.equal(position, start)
+        generator.set_state(start)
+        plain(batch(seed))
+        assert torch.equal(generator.get_state(), position)
+        for gradient, parameter in zip(ours, module.parameters(), strict=True):
+            torch.testing.assert_close(gradient, parameter.grad)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_module_with_a_generator_is_recorded_beside_other_threads(monkeypatch):
+    """They may move the generators of Python and NumPy meanwhile."""
+    agrees = recording._agrees
+
+    def moving(*args):
+        random.random()
+        np.random.random()  # noqa: NPY002
+        return agrees(*args)
+
+    monkeypatch.setattr(recording, "_agrees", moving)
+    module = Drawing()
+    assert record_step(plain_step(module), batch()) is None
+    module.training_generator = torch.Generator()
+    assert record_step(plain_step(module), batch()) is not None
 
 
 @pytest.mark.parametrize("cls", [ChangingWeights, InPlace])
