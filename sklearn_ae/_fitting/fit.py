@@ -177,7 +177,6 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         # A copy: parameters that change after fit do not change what was fitted.
         self._cost = clone(self._loss_or_likelihood(), safe=False)
         self._check_domain(X)
-        rng = random_stream(self.random_state)
         # Before the PCA, which may take long.
         self._chosen_device()
         rng = random_stream(self.random_state)
