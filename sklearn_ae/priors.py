@@ -9,7 +9,9 @@ A prior is a small estimator without torch state; ``build`` gives its module, wh
 
 A code density is fitted to codes after training: ``fit(codes)`` and ``sample``. A prior
 that has ``fit`` as well is refitted to the codes by ``fit(codes, normal_weight=...)``,
-where the standard normal distribution has that weight, and then has ``as_module``.
+where the standard normal distribution has that weight, and then has ``as_module``. Its
+module has ``refit(density)``, which makes that module part of its own, ``fitted``;
+``refit(None)`` forgets it.
 """
 
 import math
@@ -28,6 +30,7 @@ from sklearn.mixture import GaussianMixture as _SklearnMixture
 from sklearn.utils import check_random_state
 from torch import nn
 
+from sklearn_ae._modules.codes import FittedMixture, MixtureCodes, StandardNormalCodes
 from sklearn_ae._utils import Interval, RandomStateLike, check_parameters
 
 # Every number of components up to this one is tried, larger ones in growing steps.
@@ -37,28 +40,6 @@ GROWTH = 1.4
 PART = 1024
 
 __all__ = ["GaussianMixture", "StandardNormal", "VampPrior"]
-
-
-class _BuiltStandardNormal(nn.Module):
-    def __init__(self, n_components):
-        super().__init__()
-        self.n_components = n_components
-
-    def given(self, posterior):
-        return self
-
-    def kl_terms(self, mean, log_variance, code):
-        return 0.5 * (mean.square() + (log_variance.expm1() - log_variance))
-
-    def log_prob(self, z):
-        constant = 0.5 * self.n_components * math.log(2 * math.pi)
-        return -0.5 * z.square().sum(-1) - constant
-
-    def sample(self, n_samples, generator):
-        shape = (n_samples, self.n_components)
-        return torch.randn(
-            shape, generator=generator, device="cpu", dtype=torch.float32
-        )
 
 
 class StandardNormal(BaseEstimator):
@@ -89,44 +70,7 @@ class StandardNormal(BaseEstimator):
         feature_scale : ndarray of shape (n_features,)
             Standard deviation of each column.
         """
-        return _BuiltStandardNormal(n_components)
-
-
-class _FittedMixture(nn.Module):
-    """A fitted mixture of Gaussians."""
-
-    def __init__(self, density):
-        super().__init__()
-        mixture = density.mixture_
-        # From codes to what is standard normal in each component.
-        factors = mixture.precisions_cholesky_ / density.scale_[:, np.newaxis]
-        means = density.mean_ + density.scale_ * mixture.means_
-        arrays = {
-            "factors": factors,
-            "offsets": np.einsum("cj,cjk->ck", means, factors),
-            "log_factors": np.log(mixture.weights_)
-            + np.linalg.slogdet(factors)[1]
-            - 0.5 * means.shape[1] * math.log(2 * math.pi),
-        }
-        for name, array in arrays.items():
-            tensor = torch.as_tensor(array, dtype=torch.float32, device="cpu")
-            self.register_buffer(name, tensor)
-        self.normal_weight = density.normal_weight_
-        self.normal = _BuiltStandardNormal(means.shape[1])
-
-    def log_prob(self, z):
-        distances = [
-            (z @ factor - offset).square().sum(1)
-            for factor, offset in zip(self.factors, self.offsets, strict=True)
-        ]
-        parts = self.log_factors - 0.5 * torch.stack(distances, dim=1)
-        fitted = parts.logsumexp(1)
-        if self.normal_weight == 0:
-            return fitted
-        return torch.logaddexp(
-            fitted + math.log1p(-self.normal_weight),
-            self.normal.log_prob(z) + math.log(self.normal_weight),
-        )
+        return StandardNormalCodes(n_components)
 
 
 def _mixture_sizes(largest):
@@ -194,11 +138,26 @@ class GaussianMixture(BaseEstimator):
     def build(self, n_components, rows, feature_scale):
         """Return the module of the prior in training, a standard normal one."""
         check_parameters(self)
-        return _BuiltStandardNormal(n_components)
+        return MixtureCodes(n_components)
 
     def as_module(self):
-        """Return the fitted density as a torch module with ``log_prob(code)``."""
-        return _FittedMixture(self)
+        """Return the fitted density as a module with ``log_prob`` and ``sample``."""
+        mixture = self.mixture_
+        # From codes to what is standard normal in each component.
+        factors = mixture.precisions_cholesky_ / self.scale_[:, np.newaxis]
+        means = self.mean_ + self.scale_ * mixture.means_
+        arrays = {
+            "factors": factors,
+            "offsets": np.einsum("cj,cjk->ck", means, factors),
+            "log_factors": np.log(mixture.weights_)
+            + np.linalg.slogdet(factors)[1]
+            - 0.5 * means.shape[1] * math.log(2 * math.pi),
+            "weights": np.append(
+                self.normal_weight_,
+                (1 - self.normal_weight_) * mixture.weights_,
+            ),
+        }
+        return FittedMixture(arrays)
 
     def fit(
         self, codes: ArrayLike, y: Any = None, *, normal_weight: float = 0.0
@@ -330,7 +289,7 @@ class _BuiltVamp(nn.Module):
 
     def __init__(self, rows, feature_scale, n_components):
         super().__init__()
-        self.standard = _BuiltStandardNormal(n_components)
+        self.standard = StandardNormalCodes(n_components)
         scale = np.where(feature_scale > 0, feature_scale, 1.0)
         self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32))
         rows = torch.as_tensor(rows / scale, dtype=torch.float32)

@@ -143,10 +143,25 @@ def test_mixture_with_a_standard_normal_beside_it(two_clusters):
     assert np.mean(draws[:, 1] > 500) == pytest.approx(0.5 * (1 - weight), abs=0.02)
 
 
+def test_draws_of_the_module_are_the_density_s(two_clusters):
+    density = GaussianMixture(random_state=0).fit(two_clusters, normal_weight=0.2)
+    generator = torch.Generator().manual_seed(0)
+    draws = density.as_module().sample(20_000, generator).numpy()
+    expected = density.sample(20_000, random_state=0)
+    for quantile in (0.05, 0.3, 0.5, 0.7, 0.95):
+        np.testing.assert_allclose(
+            *(np.quantile(codes, quantile, axis=0) for codes in (draws, expected)),
+            atol=0.03 * expected.std(axis=0).max(),
+        )
+    np.testing.assert_allclose(
+        np.cov(draws.T), np.cov(expected.T), rtol=0.05, atol=0.05 * expected.var()
+    )
+
+
 def test_a_fitted_prior_cannot_make_a_row_much_less_likely(make_vae, clusters):
     model = make_vae(guard=False).fit(clusters)
     fitted = model.score_samples(far := clusters + 30)
-    model.prior_ = StandardNormal()
+    model.net_.module_.prior.refit(None)
     assert (fitted >= model.score_samples(far) - np.log(len(clusters)) - 1e-3).all()
 
 

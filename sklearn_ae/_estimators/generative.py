@@ -83,14 +83,10 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
     # ---- samples
 
     def _draw_codes(self, n_samples, rng):
-        module = self.net_.module_
-        if hasattr(self.prior_, "mixture_"):
-            codes = self.prior_.sample(n_samples, random_state=rng)
-        else:
-            generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
-            with own_modes(inference=True):
-                codes = self._prior_module().sample(n_samples, generator).numpy()
-        return codes * module.code_scale.cpu().numpy()
+        generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
+        with own_modes(inference=True):
+            codes = self._prior_module().sample(n_samples, generator).numpy()
+        return codes * self.net_.module_.code_scale.cpu().numpy()
 
     def _draw_rows(self, codes, rng):
         """Draw rows from the likelihood at codes in PCA's units."""

@@ -140,7 +140,10 @@ class GenerativeFitting(Fitting):
     def _choose_prior(self, rows):
         """Keep a mixture fitted to the codes if held-out rows are likelier by it."""
         self.prior_ = resolve(self.prior, PRIORS)
-        if rows is None or not hasattr(self.prior_, "fit"):
+        if not hasattr(self.prior_, "fit"):
+            return
+        self.net_.module_.prior.refit(None)
+        if rows is None:
             return
         mean, deviation = self._moments_over(thinned(rows.data))
         codes = mean + deviation * self._stream.standard_normal(mean.shape)
@@ -166,6 +169,7 @@ class GenerativeFitting(Fitting):
         gains = with_worst_twice(after - before)
         if level is None or paired_t_test(gains)[1] < level:
             self.prior_ = density
+            module.prior.refit(density)
 
     def _over_rows(self, function, rows, n_rows):
         """Apply a function to centred rows, wherever they are kept."""
@@ -211,11 +215,8 @@ class GenerativeFitting(Fitting):
 
     def _prior_module(self):
         """Return the module of the prior in use."""
-        if hasattr(self.prior_, "mixture_"):
-            return self.prior_.as_module().to(self.net_.device)
-        module = self.net_.module_
         with own_modes(inference=True):
-            return module.prior.given(module.posterior)
+            return self.net_.module_.final_prior()
 
     def _scored_rows(self, n_draws):
         return max(1, SCORE_BUDGET // (n_draws * max(self.n_features_in_, 512)))

@@ -89,7 +89,7 @@ class TwoPaths(nn.Module):
         }
         for name, array in arrays.items():
             if array is not None:
-                array = torch.as_tensor(array, dtype=torch.float32)
+                array = torch.as_tensor(array, dtype=torch.float32).contiguous()
             self.register_buffer(name, array)
 
     def use_networks(self, on):
@@ -97,6 +97,17 @@ class TwoPaths(nn.Module):
         for module in self.modules():
             if hasattr(module, "networks_on"):
                 module.networks_on = on
+
+    def get_extra_state(self):
+        """Return what the state dict has beside parameters and buffers.
+
+        A tensor, since files of weights may hold nothing else.
+        """
+        return torch.tensor(self.networks_on)
+
+    def set_extra_state(self, state):
+        """Take over what `get_extra_state` returned."""
+        self.use_networks(bool(state))
 
     @staticmethod
     def without_nan(x, incomplete=None):

@@ -68,7 +68,8 @@ class _UncentredLink(nn.Module):
 
     def __init__(self, center):
         super().__init__()
-        self.register_buffer("center", torch.as_tensor(center, dtype=torch.float32))
+        # A copy: loading weights must not change the array.
+        self.register_buffer("center", torch.tensor(center, dtype=torch.float32))
 
     def target(self, x):
         return x + self.center

@@ -63,6 +63,13 @@ class VariationalAutoencoder(TwoPaths):
             "log_variance", torch.as_tensor(frame.log_variance, dtype=torch.float32)
         )
 
+    def final_prior(self):
+        """Return what codes come from after training: the refitted prior if any."""
+        fitted = getattr(self.prior, "fitted", None)
+        if fitted is not None and fitted.is_fitted:
+            return fitted
+        return self.prior.given(self.posterior)
+
     def _linear_log_variance(self, missing):
         """Return the log variance of probabilistic PCA given the observed values.
 

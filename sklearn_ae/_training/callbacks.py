@@ -1,5 +1,6 @@
 """Callbacks that training itself needs."""
 
+import copy
 import math
 
 from skorch.callbacks import Callback, PrintLog
@@ -25,9 +26,7 @@ class KeepBest(Callback):
     def _keep(self, net, loss):
         self.best_loss_ = loss
         self.misses_ = 0
-        self.weights_ = {
-            name: value.clone() for name, value in net.module_.state_dict().items()
-        }
+        self.weights_ = copy.deepcopy(net.module_.state_dict())
 
     def on_train_begin(self, net, X=None, **kwargs):
         self.weights_ = None

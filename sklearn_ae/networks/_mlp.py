@@ -70,11 +70,12 @@ class _Transposed(nn.Module):
     def __init__(self, layer, n_in, n_out):
         super().__init__()
         self.in_features, self.out_features = n_in, n_out
-        self.weight = layer.weight
+        # In a tuple, so that the weights stand in the state dict once.
+        self.tied_to = (layer,)
         self.bias = nn.Parameter(layer.weight.new_zeros(n_out))
 
     def forward(self, x):
-        weight = self.weight[: self.in_features, : self.out_features]
+        weight = self.tied_to[0].weight[: self.in_features, : self.out_features]
         return functional.linear(x, weight.T, self.bias)
 
 

@@ -193,10 +193,17 @@ def test_tied_weights_stay_tied(make, curved):
     network = MLP((8, 4), tied=True)
     model = make(network=network, guard=False).fit(curved)
     module = model.net_.module_
-    shared = {id(p) for p in module.encoder.parameters()} & {
-        id(p) for p in module.decoder.parameters()
-    }
-    assert len(shared) == 3
+    layers = [m for m in module.encoder.modules() if isinstance(m, nn.Linear)]
+    mirrored = [m for m in module.decoder.modules() if hasattr(m, "tied_to")]
+    assert [m.tied_to[0] for m in mirrored] == layers[::-1]
+    copied = copy.deepcopy(module)
+    for half in (module, copied):
+        weights = [m.weight for m in half.encoder.modules() if hasattr(m, "weight")]
+        assert {id(w) for w in weights} == {
+            id(m.tied_to[0].weight)
+            for m in half.decoder.modules()
+            if hasattr(m, "tied_to")
+        }
     assert model.transform(curved).shape == (200, 2)
 
 
