@@ -6,8 +6,11 @@ terms per row, whose sum is minimised. Codes inside are whitened (in a VAE: on t
 prior's scale); ``encode`` and ``decode`` speak in PCA's units.
 """
 
+from contextlib import contextmanager
+
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 # Seeds the draws of validation, the same in every epoch.
 VALIDATION_SEED = 0
@@ -15,6 +18,23 @@ VALIDATION_SEED = 0
 FILL_STEPS = 10
 # Share of the observed values that rows which miss some hide from the encoder as well.
 HIDDEN = 0.2
+
+
+@contextmanager
+def running_statistics(network):
+    """Let batch normalisation go by the statistics that it has gathered so far."""
+    gathering = [
+        part
+        for part in network.modules()
+        if isinstance(part, _BatchNorm) and part.training and part.track_running_stats
+    ]
+    for part in gathering:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in gathering:
+            part.training = True
 
 
 class TwoPaths(nn.Module):
@@ -149,6 +169,13 @@ class TwoPaths(nn.Module):
         return self._run(self.encoder, x)
 
     def _run(self, network, x):
+        if self.training and len(x) == 1:
+            # One row has no statistics of its own.
+            with running_statistics(network):
+                return self._computed(network, x)
+        return self._computed(network, x)
+
+    def _computed(self, network, x):
         if self.precision == "float32" or not self.training:
             return network(x)
         with torch.autocast(x.device.type, getattr(torch, self.precision)):
