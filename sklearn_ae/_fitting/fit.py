@@ -1,5 +1,6 @@
 """How both autoencoders are fitted: start, train, compare with PCA."""
 
+import copy
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from typing import Any, Self
@@ -12,7 +13,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn_ae._fitting.guard import DEFAULT_LEVEL, GuardResult, paired_t_test
 from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.start import centred_float32, fit_start
-from sklearn_ae._training.run import all_rows, run
+from sklearn_ae._training.callbacks import renewed
+from sklearn_ae._training.run import all_rows, run, tell_interrupt
 from sklearn_ae._training.settings import (
     TRAINING_CONSTRAINTS,
     check_validation,
@@ -72,6 +74,45 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         """Return the callbacks that an estimator's own options need."""
         return []
 
+    def __sklearn_clone__(self):
+        if not isinstance(self.callbacks, list):
+            return super().__sklearn_clone__()
+        # What callbacks hold, such as a writer, may have no copy.
+        without = copy.copy(self)
+        without.callbacks = None
+        cloned = BaseEstimator.__sklearn_clone__(without)
+        cloned.callbacks = renewed(self.callbacks)
+        return cloned
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; those of components as ``network__activation``.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, or belongs to a component that is a short name such as
+            "mlp", or None.
+        """
+        for name in params:
+            owner, is_nested, _ = name.partition("__")
+            value = params.get(owner, getattr(self, owner, self))
+            if is_nested and (value is None or isinstance(value, str)):
+                raise ValueError(
+                    f"{name!r} cannot be set while {owner}={value!r} has no "
+                    f"parameters; set {owner} to an instance first."
+                )
+        return super().set_params(**params)
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Fit the model to X.
@@ -98,6 +139,10 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
             If X is sparse, or has dates or durations beside numbers.
         FloatingPointError
             If the loss became infinite or NaN in training.
+        KeyboardInterrupt
+            If Ctrl-C was pressed. After the first epoch the estimator is fitted all the
+            same, and at the prompt of an interactive session it is a
+            `ConvergenceWarning` instead.
         """
         with unchanged_on_error(self), own_modes(inference=False):
             continued = self.warm_start and hasattr(self, "net_")
@@ -112,6 +157,7 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
                 compared = self._train(rows, start.is_exact)
                 self._warn_of_empty_columns(start)
             self._finish(X, compared)
+        tell_interrupt(self.net_)
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -140,6 +186,8 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
             As for `fit`, or if the number of features has changed.
         FloatingPointError
             If the loss became infinite or NaN; weights are then as before the call.
+        KeyboardInterrupt
+            As for `fit`.
         """
         with unchanged_on_error(self), own_modes(inference=False):
             first = not hasattr(self, "net_")
@@ -155,6 +203,7 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
                 run(self, rows, seed, max_epochs=1, scheduled=False)
             self._forget_comparison()
             self._finish(X, None)
+        tell_interrupt(self.net_)
         return self
 
     def _continue(self, X, who):

@@ -102,7 +102,7 @@ class GenerativeFitting(Fitting):
         put to use before they have to pay for it. The better net by the bound on the
         held-out rows stays.
         """
-        if self.kl_warmup != "auto" or self.beta > 1:
+        if self.kl_warmup != "auto" or self.beta > 1 or self.net_.interrupted_:
             return
         mean, _ = self._moments_over(thinned(rows.data))
         if (mean.var(axis=0) > INFORMED).sum() >= self._n_usable(rows):
@@ -113,8 +113,14 @@ class GenerativeFitting(Fitting):
         warm_up = dict(second.callbacks_)["kl_warmup"]
         warm_up.set_params(share=SECOND_WARM_UP)
         seed = self._stream.randint(2**31)
-        run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
+        try:
+            run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
+        except KeyboardInterrupt:
+            self.net_ = first
+            first.interrupted_ = True
+            return
         warm_up.set_params(share=0.0)
+        first.interrupted_ = second.interrupted_
         bounds = [-net.row_losses(rows.valid).mean() for net in (first, second)]
         is_better = bounds[1] > bounds[0]
         if not is_better:

@@ -1,9 +1,17 @@
-"""Callbacks that training itself needs."""
+"""Callbacks that training itself needs, and new ones of the user's arguments."""
 
 import copy
+import inspect
 import math
 
-from skorch.callbacks import Callback, PrintLog
+from skorch.callbacks import (
+    Callback,
+    InputShapeSetter,
+    LRScheduler,
+    PrintLog,
+    WandbLogger,
+)
+from skorch.callbacks.scoring import ScoringBase
 
 
 class KeepBest(Callback):
@@ -28,11 +36,14 @@ class KeepBest(Callback):
         self.misses_ = 0
         self.weights_ = copy.deepcopy(net.module_.state_dict())
 
-    def on_train_begin(self, net, X=None, **kwargs):
+    def on_train_begin(self, net, **kwargs):
         self.weights_ = None
         self.epochs_ = 0
-        if X.valid is not None:
-            self._keep(net, net.row_losses(X.valid).mean())
+
+    def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
+        # Not before: another callback may load weights when training begins.
+        if self.weights_ is None and dataset_valid is not None:
+            self._keep(net, net.row_losses(dataset_valid).mean())
 
     def on_epoch_end(self, net, **kwargs):
         if self.weights_ is None:
@@ -44,8 +55,7 @@ class KeepBest(Callback):
         elif self.epochs_ > self.grace:
             self.misses_ += 1
             if self.patience is not None and self.misses_ >= self.patience:
-                # skorch's way to say that training is over.
-                raise KeyboardInterrupt
+                net.is_over_ = True
 
     def on_train_end(self, net, **kwargs):
         if self.weights_ is not None:
@@ -111,3 +121,116 @@ class EpochLog(PrintLog):
             row["event_best"] = bool(row["valid_loss"] < self.least_)
             self.least_ = min(self.least_, row["valid_loss"])
         return super().table(row)
+
+
+def renewed(callbacks):
+    """Return new callbacks of the same arguments.
+
+    skorch changes callbacks in place, so each fit has its own. What they were given is
+    shared, not copied: a writer, a lock or an open file has no copy, and a list is
+    given to be filled. One callback given to another, as `Checkpoint` is to
+    `LoadInitState`, stays one.
+
+    Parameters
+    ----------
+    callbacks : list of Callback, class or (name, either) tuple
+
+    Returns
+    -------
+    callbacks : list
+        As given, with new instances.
+
+    Raises
+    ------
+    TypeError
+        If an item is not a callback, or one does not keep its arguments.
+    """
+    known = {}
+    return [
+        (item[0], _renewed(item[1], known))
+        if isinstance(item, tuple) and len(item) == 2
+        else _renewed(item, known)
+        for item in callbacks
+    ]
+
+
+def _renewed(callback, known):
+    if isinstance(callback, type) and issubclass(callback, Callback):
+        return callback
+    if not isinstance(callback, Callback):
+        raise TypeError(
+            "The 'callbacks' parameter must be a list of skorch callbacks or of (name, "
+            f"callback) tuples. Got an item {callback!r} instead."
+        )
+    if id(callback) not in known:
+        known[id(callback)] = _with_same_arguments(callback, known)
+    return known[id(callback)]
+
+
+def _with_same_arguments(callback, known):
+    kind = type(callback)
+    parameters = inspect.signature(kind).parameters.values()
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    names = {p.name for p in parameters}
+    arguments = {
+        name: _renewed(value, known) if isinstance(value, Callback) else value
+        for name, value in callback.get_params(deep=False).items()
+        if name in names or (takes_all and not name.startswith("_"))
+    }
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise TypeError(
+            f"The callback {kind.__name__} cannot be made anew for a fit: its class "
+            f"must keep each argument as an attribute of the same name ({error})."
+        ) from error
+
+
+def check_callbacks(callbacks):
+    """Raise ValueError for a callback of skorch's that cannot do its work here."""
+    for name, callback in _with_names(callbacks):
+        if isinstance(callback, InputShapeSetter) or callback is InputShapeSetter:
+            raise ValueError(
+                f"{name} cannot be among the callbacks: fit builds the network for the "
+                "columns of X; remove it."
+            )
+        if isinstance(callback, ScoringBase) and not _is_function(callback.scoring):
+            raise ValueError(
+                f"{name} among the callbacks needs a function (net, X, y) -> float as "
+                "its scoring, since there are no targets to compare predictions with. "
+                f"Got {callback.scoring!r} instead."
+            )
+
+
+def _with_names(callbacks):
+    for item in callbacks:
+        callback = item[1] if isinstance(item, tuple) else item
+        kind = callback if isinstance(callback, type) else type(callback)
+        yield kind.__name__, callback
+
+
+def _is_function(scoring):
+    module = getattr(scoring, "__module__", None) or ""
+    return callable(scoring) and not module.startswith("sklearn.metrics")
+
+
+def check_watched(callbacks):
+    """Raise ValueError if a callback watches held-out rows, of which there are none."""
+    for name, callback in _with_names(callbacks):
+        watched = _watched(callback)
+        if isinstance(watched, str) and watched.startswith("valid_"):
+            raise ValueError(
+                f"{name} among the callbacks watches {watched!r}, but no rows are held "
+                f"out; let it watch {watched.replace('valid', 'train')!r}, or fit with "
+                "a validation_fraction (partial_fit holds none out)."
+            )
+
+
+def _watched(callback):
+    """Return the column of the history that a callback cannot do without, if any."""
+    if isinstance(callback, WandbLogger):
+        return "valid_loss_best" if callback.save_model else None
+    if isinstance(callback, LRScheduler):
+        by_loss = getattr(callback.policy, "__name__", callback.policy)
+        return callback.monitor if by_loss == "ReduceLROnPlateau" else None
+    return getattr(callback, "monitor", None)

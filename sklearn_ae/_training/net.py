@@ -12,7 +12,7 @@ from skorch.callbacks import Callback, EpochTimer, LRScheduler
 from torch import nn
 
 from sklearn_ae._training.batches import Batches
-from sklearn_ae._training.callbacks import EpochLog
+from sklearn_ae._training.callbacks import EpochLog, check_watched
 from sklearn_ae._training.optim import FlatAdamW
 from sklearn_ae._training.recording import scaled_loss
 from sklearn_ae._training.steps import Steps
@@ -22,6 +22,12 @@ from sklearn_ae._utils import draws_as_told, seeded
 VALIDATION_BATCH = 4096
 # Seeds what a user's parts draw when rows are evaluated.
 EVALUATION_SEED = 0
+# Columns of the history that skorch's callbacks ask for.
+FOR_CALLBACKS = {"batches"} | {
+    f"{part}_{name}"
+    for part in ("train", "valid")
+    for name in ("batch_count", "loss_best")
+}
 # Share of the steps over which the learning rate rises to its peak.
 WARM_UP = 0.15
 
@@ -65,6 +71,8 @@ class Net(NeuralNet):
     **kwargs
         As for `skorch.NeuralNet`.
     """
+
+    interrupted_ = False
 
     def __init__(
         self,
@@ -154,6 +162,8 @@ class Net(NeuralNet):
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as stop:
             raise StopTraining from stop
+        if method_name == "on_epoch_end" and self.is_over_:
+            raise StopTraining
 
     @contextmanager
     def drawing(self, seed):
@@ -204,6 +214,8 @@ class Net(NeuralNet):
         interrupted : bool
             Whether Ctrl-C ended it.
         """
+        if rows.valid is None:
+            check_watched(self.callbacks_)
         n_batches = len(self.get_iterator(rows, training=True))
         self.n_steps_ = epochs * n_batches if scheduled and self.is_scheduled_ else None
         self.step_ = 0
@@ -211,6 +223,8 @@ class Net(NeuralNet):
             self._set_rates(1.0)
         self.interrupted_ = False
         self._draw_from(generator)
+        # A callback sets it to end training once all have been told of the epoch.
+        self.is_over_ = False
         self.module_.incomplete = rows.is_incomplete
         self.module_.precision = self.precision
         self.max_epochs = epochs
@@ -228,7 +242,8 @@ class Net(NeuralNet):
             del self.steps_
             self._draw_from(None)
         for epoch in self.history:
-            epoch.pop("batches", None)
+            # The last one is what names of checkpoints may be made of.
+            del epoch["batches"][:-1]
         return self.interrupted_
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
@@ -301,25 +316,33 @@ class Net(NeuralNet):
         """Run one epoch and record the mean of each loss term."""
         if iterator is None:
             return
-        if not (self.has_batch_events_ or self.needs_closure_):
-            evaluate = self._train_on if training else self._evaluate_on
-            totals = evaluate(iterator)
-            self.history.record(prefix + "_batch_count", len(iterator))
-        else:
+        if self.has_batch_events_ or self.needs_closure_:
             totals = {}
 
             def adding_step(batch, **params):
                 step = step_fn(batch, **params)
                 for name, term in step["y_pred"].items():
                     totals[name] = totals.get(name, 0.0) + term.sum()
+                    mean = float(term.mean()) * self.module_.natural_scale
+                    self.history.record_batch(f"{prefix}_{name}", mean)
                 return step
 
             super().run_single_epoch(
                 iterator, training, prefix, adding_step, **fit_params
             )
-        self._record_terms(totals, len(iterator.data), prefix)
+            self._record_terms(totals, len(iterator.data), prefix)
+            return
+        evaluate = self._train_on if training else self._evaluate_on
+        terms = self._record_terms(evaluate(iterator), len(iterator.data), prefix)
+        self.history.record(prefix + "_batch_count", len(iterator))
+        # What callbacks may look for in batches, as of a single one.
+        self.history.new_batch()
+        for name, value in terms.items():
+            self.history.record_batch(name, value)
+        self.history.record_batch(prefix + "_batch_size", len(iterator.data))
 
     def _record_terms(self, totals, n_rows, prefix):
+        """Record the mean of each loss term and of their sum, and return them."""
         # The only place where an epoch waits for the device.
         values = torch.stack(list(totals.values())).cpu().double() / n_rows
         means = (values * self.module_.natural_scale).tolist()
@@ -329,9 +352,15 @@ class Net(NeuralNet):
                 f"Training diverged: the loss was not finite in epoch "
                 f"{len(self.history)}; lower learning_rate or scale X."
             )
-        self.history.record(prefix + "_loss", loss)
-        for name, mean in zip(totals, means, strict=True):
-            self.history.record(f"{prefix}_{name}", mean)
+        name = prefix + "_loss"
+        lowest = min(row.get(name, math.inf) for row in self.history)
+        terms = {f"{prefix}_{term}": m for term, m in zip(totals, means, strict=True)}
+        terms = {name: loss, **terms}
+        for column, value in terms.items():
+            self.history.record(column, value)
+        # skorch's callbacks look for it.
+        self.history.record(name + "_best", loss < lowest)
+        return terms
 
     def row_losses(self, rows):
         """Return the loss of each row, in the loss's own units, as in validation."""
@@ -345,10 +374,9 @@ class Net(NeuralNet):
         return losses * self.module_.natural_scale
 
     def curves(self):
-        """Return the history of epochs without what counts batches."""
-        skipped = ("train_batch_count", "valid_batch_count")
+        """Return the history of epochs without what only callbacks ask for."""
         return [
-            {name: value for name, value in epoch.items() if name not in skipped}
+            {name: value for name, value in epoch.items() if name not in FOR_CALLBACKS}
             for epoch in self.history
         ]
 
@@ -375,7 +403,10 @@ class Net(NeuralNet):
 
     def __getstate__(self):
         self._release()
-        return super().__getstate__()
+        state = super().__getstate__()
+        # In mid-training; it holds the buffers of a whole step.
+        state.pop("steps_", None)
+        return state
 
 
 class StopTraining(KeyboardInterrupt):

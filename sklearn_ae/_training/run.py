@@ -1,5 +1,7 @@
 """From rows to trained weights: how long, in which batches."""
 
+import inspect
+import sys
 from warnings import warn
 
 import numpy as np
@@ -23,7 +25,8 @@ def run(estimator, rows, seed, *, max_epochs, scheduled):
     Raises
     ------
     KeyboardInterrupt
-        If Ctrl-C came before the first epoch was over; later it is a warning.
+        If Ctrl-C came before the first epoch was over; else `tell_interrupt` is to be
+        called once the estimator is fitted.
     """
     net = estimator.net_
     net.lr = defaults.peak_rate(estimator.learning_rate)
@@ -40,12 +43,42 @@ def run(estimator, rows, seed, *, max_epochs, scheduled):
     )
     with net.drawing(seed) as generator:
         interrupted = net.train(rows, epochs, scheduled, generator)
-    if interrupted:
-        if not net.history:
-            raise KeyboardInterrupt
-        warn(
-            f"Training was interrupted after {len(net.history)} epochs; the estimator "
-            "keeps what was learned so far, call fit again for more.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+    if interrupted and not net.history:
+        raise KeyboardInterrupt
+
+
+def tell_interrupt(net):
+    """Warn a user at a prompt that Ctrl-C ended training; raise it again elsewhere.
+
+    What called the fit, a search or a script, is meant to end as well.
+    """
+    if not net.interrupted_:
+        return
+    message = (
+        f"Training was interrupted after {len(net.history)} epochs; the estimator "
+        "keeps what was learned so far, call fit again for more."
+    )
+    if not _is_called_from_prompt():
+        raise KeyboardInterrupt(message)
+    warn(message, ConvergenceWarning, stacklevel=3)
+
+
+def _is_called_from_prompt():
+    """Whether a line or a cell of an interactive session called the fit itself."""
+    frame = inspect.currentframe()
+    while frame is not None and _is_of_fit(frame.f_globals.get("__name__", "")):
+        frame = frame.f_back
+    return (
+        frame is not None
+        and hasattr(sys, "ps1")
+        and frame.f_locals is frame.f_globals
+        and frame.f_globals.get("__name__") == "__main__"
+        # A script run from the prompt has one.
+        and "__file__" not in frame.f_globals
+    )
+
+
+def _is_of_fit(module):
+    """Whether a module is ours, or has scikit-learn's wrappers around fit."""
+    ours, wrappers = "sklearn_ae", ("sklearn.base", "sklearn.utils._set_output")
+    return module.partition(".")[0] == ours or module in wrappers

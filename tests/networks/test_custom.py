@@ -187,7 +187,8 @@ def test_buffers_come_back_with_the_best_weights(make, curved, monkeypatch):
     state = model.net_.module_.state_dict()
     assert any(name.endswith("running_mean") for name in state)
     for name, value in Remember.states[best].items():
-        assert torch.equal(state[name], value), name
+        # A VAE fits its mixture afterwards.
+        assert name.startswith("prior") or torch.equal(state[name], value), name
     reloaded = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(reloaded.transform(curved), model.transform(curved))
 

@@ -1,7 +1,6 @@
 """KeepBest and EpochLog on nets that play back validation losses."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,14 +29,15 @@ class PlayBack:
 
     def run(self, callback, valid=True):
         """Train and return at which epoch it stopped and whose weights it has."""
-        callback.on_train_begin(self, X=SimpleNamespace(valid=valid or None))
-        try:
-            for epoch, loss in enumerate(self.losses, start=1):
-                self._set(epoch)
-                self.history.append({"valid_loss": loss})
-                callback.on_epoch_end(self)
-        except KeyboardInterrupt:
-            pass
+        self.is_over_ = False
+        callback.on_train_begin(self)
+        for epoch, loss in enumerate(self.losses, start=1):
+            callback.on_epoch_begin(self, dataset_valid=valid or None)
+            self._set(epoch)
+            self.history.append({"valid_loss": loss})
+            callback.on_epoch_end(self)
+            if self.is_over_:
+                break
         callback.on_train_end(self)
         return len(self.history), int(self.module_.weight)
 
