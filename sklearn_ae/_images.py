@@ -26,7 +26,9 @@ def checked_image_shape(image_shape, n_features, owner):
             )
         return (1, side, side)
     shape = tuple(image_shape)
-    if len(shape) != 3 or not all(isinstance(n, Integral) and n > 0 for n in shape):
+    if len(shape) != 3 or not all(
+        isinstance(n, Integral) and n is not True and n > 0 for n in shape
+    ):
         raise ValueError(
             f"The 'image_shape' parameter of {owner} must be 'auto' or a tuple of 3 "
             f"positive ints (channels, height, width). Got {shape!r} instead."

@@ -14,21 +14,23 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods as _HasMethods
+from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
     StrOptions,
     validate_parameter_constraints,
 )
 from torch import nn
 
 __all__ = [
-    "HasMethods",
+    "Described",
     "Interval",
     "RandomStateLike",
     "StrOptions",
     "check_parameters",
+    "check_seed",
     "choose_device",
+    "component",
     "draws_as_told",
     "fit_context",
     "is_ours",
@@ -61,6 +63,49 @@ def _renew_lock():
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
+
+
+class Interval(_Interval):
+    """scikit-learn's range of numbers, which takes True for one, without it."""
+
+    def is_satisfied_by(self, val):
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+class Described(_HasMethods):
+    """A constraint on a parameter that says in words what would be right.
+
+    Parameters
+    ----------
+    is_right : callable
+        Tells whether a value is.
+    words : str
+        What the error says that the parameter must be.
+    """
+
+    def __init__(self, is_right, words):
+        super().__init__([])
+        self.is_right = is_right
+        self.words = words
+
+    def is_satisfied_by(self, val):
+        return self.is_right(val)
+
+    def __str__(self):
+        return self.words
+
+
+def component(words, *methods):
+    """Return the constraint to an instance that has some methods; ``build`` if none."""
+    methods = methods or ("build",)
+
+    def is_right(value):
+        # A class has them as well.
+        return not isinstance(value, type) and all(
+            callable(getattr(value, method, None)) for method in methods
+        )
+
+    return Described(is_right, words)
 
 
 def resolve(value, registry):
@@ -145,6 +190,15 @@ def check_parameters(component):
         component._parameter_constraints,
         component.get_params(deep=False),
         caller_name=type(component).__name__,
+    )
+
+
+def check_seed(random_state, method):
+    """Check the `random_state` of a method as scikit-learn checks an estimator's."""
+    validate_parameter_constraints(
+        {"random_state": ["random_state"]},
+        {"random_state": random_state},
+        caller_name=method,
     )
 
 

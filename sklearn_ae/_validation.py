@@ -124,7 +124,7 @@ def check_codes(estimator, X):
 
 def check_count(value, name, method):
     """Raise ValueError unless an argument of a method is a positive int."""
-    if not isinstance(value, Integral) or value < 1:
+    if not isinstance(value, Integral) or value is True or value < 1:
         raise ValueError(
             f"The '{name}' parameter of {method} must be an int in the range [1, inf). "
             f"Got {value!r} instead."

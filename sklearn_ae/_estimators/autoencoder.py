@@ -13,7 +13,7 @@ from sklearn_ae._estimators.imputation import ReconstructionImputer
 from sklearn_ae._fitting.build import PART_CONSTRAINTS, Parts, build_autoencoder
 from sklearn_ae._fitting.clipping import clipping_link
 from sklearn_ae._inference import check_finite, thinned
-from sklearn_ae._utils import HasMethods, RandomStateLike, StrOptions, resolve
+from sklearn_ae._utils import RandomStateLike, StrOptions, component, resolve
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.priors import CODE_DENSITIES
 
@@ -88,7 +88,8 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         Epochs without improvement before training stops. "auto" is two thirds of the
         epochs.
     callbacks : list of skorch callbacks or None, default=None
-        Callbacks of the training; they are copied in ``fit``.
+        Callbacks of the training. Each fit makes new ones of the same arguments, which
+        are shared and not copied.
     net_params : dict or None, default=None
         Further parameters of the `skorch.NeuralNet`, such as
         ``{"optimizer__betas": (0.9, 0.95)}``; ``{"precision": "bfloat16"}`` lets the
@@ -169,11 +170,14 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         **PART_CONSTRAINTS,
-        "loss": [StrOptions(set(LOSSES)), HasMethods("build")],
+        "loss": [
+            StrOptions(set(LOSSES)),
+            component("an instance from sklearn_ae.losses"),
+        ],
         "output_range": [StrOptions({"auto"}), tuple, None],
         "latent_density": [
             StrOptions(set(CODE_DENSITIES)),
-            HasMethods(["fit", "sample"]),
+            component("an instance with 'fit' and 'sample'", "fit", "sample"),
         ],
     }
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._fitting.start import centred_float32, centred_or_infinite
 from sklearn_ae._inference import apply_in_chunks, check_finite, chunk_rows
-from sklearn_ae._utils import RandomStateLike, random_stream
+from sklearn_ae._utils import RandomStateLike, check_seed, random_stream
 from sklearn_ae._validation import check_codes, check_count, check_rows
 
 
@@ -190,6 +190,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         return self._rng(random_state)
 
     def _rng(self, random_state):
+        check_seed(random_state, f"a draw of {type(self).__name__}")
         return self._stream if random_state is None else random_stream(random_state)
 
     def __sklearn_tags__(self):

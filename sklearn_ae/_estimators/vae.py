@@ -13,11 +13,11 @@ from sklearn_ae._estimators.imputation import PosteriorImputer
 from sklearn_ae._fitting.build import PART_CONSTRAINTS, Parts, build_variational
 from sklearn_ae._fitting.start import centred_float32
 from sklearn_ae._utils import (
-    HasMethods,
     Interval,
     RandomStateLike,
     StrOptions,
     check_parameters,
+    component,
     resolve,
 )
 from sklearn_ae.likelihoods._by_name import LIKELIHOODS
@@ -109,7 +109,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Epochs without improvement before training stops. "auto" is two thirds of the
         epochs.
     callbacks : list of skorch callbacks or None, default=None
-        Callbacks of the training; they are copied in ``fit``.
+        Callbacks of the training. Each fit makes new ones of the same arguments, which
+        are shared and not copied.
     net_params : dict or None, default=None
         Further parameters of the `skorch.NeuralNet`, such as
         ``{"optimizer__betas": (0.9, 0.95)}``; ``{"precision": "bfloat16"}`` lets the
@@ -199,8 +200,14 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     _parameter_constraints: dict = {
         **GenerativeAutoencoder._parameter_constraints,
         **PART_CONSTRAINTS,
-        "likelihood": [StrOptions(set(LIKELIHOODS)), HasMethods("build")],
-        "prior": [StrOptions(set(PRIORS)), HasMethods("build")],
+        "likelihood": [
+            StrOptions(set(LIKELIHOODS)),
+            component("an instance from sklearn_ae.likelihoods"),
+        ],
+        "prior": [
+            StrOptions(set(PRIORS)),
+            component("an instance from sklearn_ae.priors"),
+        ],
         "beta": [Interval(Real, 0, None, closed="left")],
         "kl_warmup": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "free_bits": [Interval(Real, 0, None, closed="left")],

@@ -14,7 +14,7 @@ from sklearn_ae._modules.frames import (
     ppca_frame,
 )
 from sklearn_ae._modules.variational import VariationalAutoencoder
-from sklearn_ae._utils import HasMethods, StrOptions, is_ours, resolve, seeded
+from sklearn_ae._utils import StrOptions, component, is_ours, resolve, seeded
 from sklearn_ae.corruptions._build import (
     CORRUPTIONS,
     build_corruption,
@@ -24,15 +24,26 @@ from sklearn_ae.networks._by_name import NETWORKS
 from sklearn_ae.penalties import PENALTIES, build_penalty
 
 PART_CONSTRAINTS = {
-    "network": [StrOptions(set(NETWORKS)), HasMethods("build")],
+    "network": [
+        StrOptions(set(NETWORKS)),
+        component(
+            "an instance from sklearn_ae.networks, such as "
+            "MLP(hidden_layer_sizes=(64, 32)) or Custom(encoder, decoder)"
+        ),
+    ],
     "corruption": [
         StrOptions(set(CORRUPTIONS)),
-        HasMethods("build"),
+        component("an instance from sklearn_ae.corruptions"),
         callable,
         list,
         None,
     ],
-    "penalty": [StrOptions(set(PENALTIES)), HasMethods("build"), list, None],
+    "penalty": [
+        StrOptions(set(PENALTIES)),
+        component("an instance from sklearn_ae.penalties"),
+        list,
+        None,
+    ],
 }
 
 

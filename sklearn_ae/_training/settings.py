@@ -3,19 +3,21 @@
 from numbers import Integral, Real
 
 import torch
-from sklearn.base import clone
 
 from sklearn_ae._training import defaults
-from sklearn_ae._training.callbacks import KeepBest
+from sklearn_ae._training.callbacks import KeepBest, check_callbacks, renewed
 from sklearn_ae._training.net import Net
 from sklearn_ae._training.optim import FlatAdamW
-from sklearn_ae._utils import Interval, StrOptions
+from sklearn_ae._utils import Described, Interval, StrOptions
 
 OPTIMIZERS = {"adamw": FlatAdamW}
 AUTO_OR_COUNT = [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")]
 # Parameters of both estimators that say how to train.
 TRAINING_CONSTRAINTS = {
-    "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+    "optimizer": [
+        StrOptions(set(OPTIMIZERS)),
+        Described(callable, "a class such as torch.optim.Adam"),
+    ],
     "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "batch_size": AUTO_OR_COUNT,
@@ -54,14 +56,31 @@ NET_CHOICES = {
     "precision": ("float32", "bfloat16"),
     "steps": ("auto", "plain", "recorded"),
 }
+# What may be set of the batches, which are slices of one tensor.
+BATCH_PARAMS = ("iterator_train__shuffle", "iterator_valid__batch_size")
+OF_DATA_LOADERS = ("dataset", "drop_last", "iterator", "num_workers", "pin_memory")
 
 
-def _copied(callback):
-    """Copy a callback or a (name, callback) pair: skorch changes them in place."""
-    if isinstance(callback, tuple):
-        name, callback = callback
-        return name, clone(callback, safe=False)
-    return clone(callback, safe=False)
+def _check_net_params(given, owner):
+    """Raise ValueError if `net_params` has what the net cannot take."""
+    start = f"The 'net_params' parameter of {owner}"
+    for name in given:
+        if name in OWN_NET_PARAMS:
+            raise ValueError(
+                f"{start} cannot set {name!r}; use {OWN_NET_PARAMS[name]} instead."
+            )
+        if name.startswith(OF_DATA_LOADERS) and name not in BATCH_PARAMS:
+            raise ValueError(
+                f"{start} cannot set {name!r}: batches are slices of one tensor, which "
+                f"leave no row out and need no workers; only {BATCH_PARAMS[0]!r} and "
+                f"{BATCH_PARAMS[1]!r} can be set."
+            )
+    for name, choices in NET_CHOICES.items():
+        if given.get(name, choices[0]) not in choices:
+            raise ValueError(
+                f"{start} must have one of {choices} for {name!r}. "
+                f"Got {given[name]!r} instead."
+            )
 
 
 def make_net(estimator, factory, device, callbacks, seed):
@@ -82,18 +101,9 @@ def make_net(estimator, factory, device, callbacks, seed):
         Seeds the weights.
     """
     given = dict(estimator.net_params or {})
-    for name, owner in OWN_NET_PARAMS.items():
-        if name in given:
-            raise ValueError(
-                f"The 'net_params' parameter of {type(estimator).__name__} cannot set "
-                f"{name!r}; use {owner} instead."
-            )
-    for name, choices in NET_CHOICES.items():
-        if given.get(name, choices[0]) not in choices:
-            raise ValueError(
-                f"The 'net_params' parameter of {type(estimator).__name__} must have "
-                f"one of {choices} for {name!r}. Got {given[name]!r} instead."
-            )
+    _check_net_params(given, type(estimator).__name__)
+    own = renewed(estimator.callbacks or [])
+    check_callbacks(own)
     optimizer = estimator.optimizer
     settings = {
         "optimizer": OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
@@ -102,7 +112,7 @@ def make_net(estimator, factory, device, callbacks, seed):
         "callbacks": [
             ("keep_best", KeepBest(patience=None, grace=0)),
             *callbacks,
-            *(_copied(callback) for callback in estimator.callbacks or []),
+            *own,
         ],
         "device": str(device),
         "verbose": int(estimator.verbose),

@@ -325,7 +325,10 @@ class Categorical(Likelihood):
         if self.sizes is None:
             return [n_features]
         sizes = list(self.sizes)
-        counts = all(isinstance(size, Integral) and size >= 1 for size in sizes)
+        counts = all(
+            isinstance(size, Integral) and size is not True and size >= 1
+            for size in sizes
+        )
         if not counts or sum(sizes) != n_features:
             raise ValueError(
                 "The 'sizes' parameter of Categorical must be positive ints that add "

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_ae._utils import HasMethods, StrOptions, check_parameters, resolve
+from sklearn_ae._utils import StrOptions, check_parameters, component, resolve
 from sklearn_ae.likelihoods._base import BuiltLikelihood, Likelihood
 from sklearn_ae.likelihoods._by_name import LIKELIHOODS
 
@@ -126,7 +126,10 @@ class Mixed(Likelihood):
 
     _parameter_constraints: dict = {
         "parts": [list, tuple],
-        "remainder": [StrOptions(set(LIKELIHOODS)), HasMethods("build")],
+        "remainder": [
+            StrOptions(set(LIKELIHOODS)),
+            component("an instance from sklearn_ae.likelihoods"),
+        ],
     }
 
     def __init__(

@@ -87,7 +87,9 @@ class Custom(BaseEstimator):
         if self.input_shape is None:
             return None
         shape = tuple(self.input_shape)
-        if not shape or not all(isinstance(n, Integral) and n > 0 for n in shape):
+        if not shape or not all(
+            isinstance(n, Integral) and n is not True and n > 0 for n in shape
+        ):
             raise ValueError(
                 "The 'input_shape' parameter of Custom must be None or a tuple of "
                 f"positive ints. Got {self.input_shape!r} instead."

@@ -29,6 +29,10 @@ def _default_sizes(n_features):
     return (width, width, width) if n_features <= 256 else (width, width // 2)
 
 
+def _is_width(size):
+    return isinstance(size, Integral) and size is not True and size >= 1
+
+
 def _linears(sizes, generator):
     """Linear layers; the hidden ones keep the spread of their input at any depth."""
     linears = [drawn(nn.Linear, *pair, generator=generator) for pair in pairwise(sizes)]
@@ -154,7 +158,7 @@ class MLP(BaseEstimator):
         if isinstance(self.hidden_layer_sizes, str):
             return _default_sizes(n_features)
         sizes = tuple(self.hidden_layer_sizes)
-        if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+        if not all(_is_width(size) for size in sizes):
             raise ValueError(
                 "The 'hidden_layer_sizes' parameter of MLP must be 'auto' or a tuple "
                 f"of positive ints. Got {self.hidden_layer_sizes!r} instead."

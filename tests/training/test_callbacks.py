@@ -1,6 +1,7 @@
 """KeepBest and EpochLog on nets that play back validation losses."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
