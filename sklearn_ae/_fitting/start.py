@@ -185,7 +185,7 @@ def fit_start(X, n_components, init, random_state):
     else:
         n_axes = min(n_components, *X.shape)
         # Rows that are all alike have no variance to take shares of.
-        with np.errstate(invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             if is_incomplete:
                 _fill(centred, missing, n_axes, random_state)
             pca = PCA(n_axes, random_state=random_state).fit(centred)
