@@ -11,9 +11,9 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, LRScheduler
 from torch import nn
 
+from sklearn_ae._optim.adamw import FlatAdamW
 from sklearn_ae._training.batches import Batches
 from sklearn_ae._training.callbacks import EpochLog, check_watched
-from sklearn_ae._training.optim import FlatAdamW
 from sklearn_ae._training.recording import scaled_loss
 from sklearn_ae._training.steps import Steps
 from sklearn_ae._utils import draws_as_told, seeded
@@ -124,11 +124,8 @@ class Net(NeuralNet):
 
     def initialize_optimizer(self, triggered_directly=None):
         """Make the optimizer, with weight decay for matrices only."""
-        parameters = [
-            (name, value)
-            for name, value in self.get_all_learnable_params()
-            if value.requires_grad
-        ]
+        # Frozen ones as well, which a callback may set free later.
+        parameters = list(self.get_all_learnable_params())
         args, kwargs = self.get_params_for_optimizer("optimizer", parameters)
         accepted = inspect.signature(self.optimizer).parameters
         if "max_grad_norm" in accepted:
@@ -231,7 +228,7 @@ class Net(NeuralNet):
         self.steps_ = Steps(
             self.module_,
             self.criterion_,
-            self._zero_grad,
+            self._zero_grad_optimizer,
             epochs * n_batches,
             kind=self.steps,
         )
@@ -286,10 +283,6 @@ class Net(NeuralNet):
         self._clip_gradients()
         terms = {name: term.detach() for name, term in terms.items()}
         return {"loss": self.get_loss(terms), "y_pred": terms}
-
-    def _zero_grad(self):
-        # In place: a recorded step writes into these tensors.
-        self.optimizer_.zero_grad(set_to_none=False)
 
     def _clip_gradients(self):
         if "max_grad_norm" not in self.optimizer_.defaults:

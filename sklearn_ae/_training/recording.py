@@ -80,13 +80,16 @@ class RecordedStep:
         ]
 
     def is_current(self):
-        """Whether parameters and gradients still are where they were."""
+        """Whether parameters still are where they were."""
         return all(
-            parameter.data_ptr() == address and parameter.grad is gradient
-            for parameter, address, gradient in self.tensors
+            parameter.data_ptr() == address for parameter, address, _ in self.tensors
         )
 
     def __call__(self, x):
+        for parameter, _, gradient in self.tensors:
+            # Setting one takes longer than looking.
+            if parameter.grad is not gradient:
+                parameter.grad = gradient
         with torch.no_grad():
             self.x.copy_(x)
             if self.graph is None:
@@ -126,19 +129,25 @@ def trainable(module):
 
 def python_state(module):
     """Return what a module may depend on besides parameters and buffers."""
+    own = {id(tensor) for tensor in [*module.parameters(), *module.buffers()]}
     attributes = [
-        [(name, _fingerprint(value)) for name, value in vars(m).items()]
+        [(name, _fingerprint(value, own)) for name, value in vars(m).items()]
         for m in module.modules()
     ]
     return attributes, list(trainable(module))
 
 
-def _fingerprint(value):
-    """Return what shows that an attribute was changed; None where nothing can."""
+def _fingerprint(value, own):
+    """Return what shows that an attribute was changed; None where nothing can.
+
+    The values of the module's `own` parameters and buffers, which a recorded step reads
+    anew, do not count.
+    """
     if isinstance(value, torch.Tensor):
-        return id(value), None if value.is_inference() else value._version
+        has_version = not (id(value) in own or value.is_inference())
+        return id(value), value._version if has_version else None
     if isinstance(value, tuple | list):
-        return [_fingerprint(item) for item in value]
+        return [_fingerprint(item, own) for item in value]
     return value if isinstance(value, bool | int | float | str) else None
 
 
@@ -180,7 +189,7 @@ def record_step(plain, x):
     """Record the step of a batch, or return None where that is not possible.
 
     Neither weights nor buffers nor the states of random generators are changed.
-    Parameters without gradients get them; a recorded step writes into these tensors.
+    A recorded step writes into the tensors that are the parameters' gradients now.
 
     Parameters
     ----------
@@ -209,11 +218,6 @@ def record_step(plain, x):
             for tensor, value in zip(tensors, before, strict=True):
                 tensor.copy_(value)
 
-    # It may move parameters and gradients to where they stay.
-    plain.zero_grad()
-    for parameter in trainable(module).values():
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
     try:
         step = _record(plain, x.clone(), restore)
         if x.is_cuda:
@@ -236,16 +240,20 @@ def _record(plain, x, restore):
     with Tape() as tape:
         terms = module(x)
         gradients = torch.autograd.grad(
-            scaled_loss(plain.criterion(terms), x),
-            parameters,
-            allow_unused=True,
-            materialize_grads=True,
+            scaled_loss(plain.criterion(terms), x), parameters, allow_unused=True
         )
     restore()
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient is None:
+            parameter.grad = None
+        elif parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
     recorder = Recorder(tape.calls, [*parameters, *module.buffers(), x])
     with torch.no_grad():
         results = recorder.run(
-            list(terms.values()), gradients, [value.grad for value in parameters]
+            list(terms.values()),
+            [gradient for gradient in gradients if gradient is not None],
+            [value.grad for value in parameters if value.grad is not None],
         )
         totals = {
             name: torch.zeros_like(term)
@@ -262,21 +270,32 @@ def _agrees(step, plain, x, restore):
     With the same, what was computed outside torch would be taken for constants.
     """
     rows = x[torch.arange(len(x), device=x.device) // 2]
+    # Not the given step, which may hold sums of this epoch.
+    plain = PlainStep(plain.module, plain.criterion, plain.zero_grad)
     gradients, totals = [], []
     for compute in (step, plain):
         with torch.no_grad():
             for parameter in trainable(plain.module).values():
                 parameter.mul_(OTHER_WEIGHTS)
         compute(rows)
-        gradients.append([g.clone() for g in _gradients(plain.module)])
-        totals.append(list(compute.take_totals().values()))
+        gradients.append(_gradients(plain.module))
+        totals.append(compute.take_totals())
         restore()
     return all(
-        torch.allclose(a, b, rtol=1e-3, atol=1e-5 * (1e-30 + float(b.abs().max())))
-        for found in (gradients, totals)
-        for a, b in zip(*found, strict=True)
+        ours.keys() == theirs.keys()
+        and all(map(_is_close, ours.values(), theirs.values()))
+        for ours, theirs in (gradients, totals)
     )
 
 
+def _is_close(a, b):
+    least = 1e-5 * (1e-30 + float(b.abs().max()))
+    return torch.allclose(a, b, rtol=1e-3, atol=least)
+
+
 def _gradients(module):
-    return [parameter.grad for parameter in trainable(module).values()]
+    return {
+        name: parameter.grad.clone()
+        for name, parameter in trainable(module).items()
+        if parameter.grad is not None
+    }

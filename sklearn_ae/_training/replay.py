@@ -134,7 +134,11 @@ class Recorder:
         changes = any(id(source) in self.changing for source in call.inputs)
         if changes and _UNREPEATABLE.intersection(function.tags):
             raise ValueError(f"{function} depends on the values of a batch")
-        if self.skips_identities and not kwargs and _is_identity(function, args):
+        turns_view = torch.Tag.inplace_view in function.tags
+        if turns_view:
+            # Of a view of its own: what was computed is to keep its shape.
+            value = function(args[0].detach(), *args[1:], **kwargs)
+        elif self.skips_identities and not kwargs and _is_identity(function, args):
             value = args[0]
         else:
             args = _with_tensors_for_numbers(function, args)
@@ -145,7 +149,7 @@ class Recorder:
         varies = not call.is_filled and (changes or is_drawn or call.is_mutable)
         if varies:
             self.changing.update(id(output) for output in call.outputs)
-        if not (varies and is_needed):
+        if turns_view or not (varies and is_needed):
             return
         if call.is_mutable:
             self.operations.append((function, args, kwargs))

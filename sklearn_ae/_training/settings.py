@@ -4,10 +4,10 @@ from numbers import Integral, Real
 
 import torch
 
+from sklearn_ae._optim.adamw import FlatAdamW
 from sklearn_ae._training import defaults
 from sklearn_ae._training.callbacks import KeepBest, check_callbacks, renewed
 from sklearn_ae._training.net import Net
-from sklearn_ae._training.optim import FlatAdamW
 from sklearn_ae._utils import Described, Interval, StrOptions
 
 OPTIMIZERS = {"adamw": FlatAdamW}

@@ -22,7 +22,7 @@ class Steps:
     criterion : callable
         From the terms to the loss.
     zero_grad : callable
-        Sets all gradients to zero, in place.
+        Sets all gradients to None.
     n_steps : int
         How many steps there will be.
     kind : {"auto", "plain", "recorded"}, default="auto"
@@ -34,6 +34,8 @@ class Steps:
         self.kind = kind
         self.plain = PlainStep(module, criterion, zero_grad)
         self.recorded = None
+        # An optimizer's step after the first gradients puts them where they stay.
+        self.is_settled = False
         self.recordings_left = MOST_RECORDINGS
         self.steps_left = n_steps
         self.sums = {}
@@ -48,6 +50,7 @@ class Steps:
     def _discard(self):
         self._collect(self.recorded)
         self.recorded = None
+        self.is_settled = False
 
     def __call__(self, x):
         """Fill in the gradients of a batch."""
@@ -55,7 +58,7 @@ class Steps:
         if step is not None and not step.is_current():
             self._discard()
             step = None
-        if step is None and self._pays(x):
+        if step is None and self.is_settled and self._pays(x):
             self.recordings_left -= 1
             step = self.recorded = record_step(self.plain, x)
             if step is None:
@@ -64,6 +67,7 @@ class Steps:
         if step is None or step.x.shape != x.shape:
             step = self.plain
         step(x)
+        self.is_settled = True
 
     def _pays(self, x):
         if self.recordings_left == 0 or self.kind == "plain":

@@ -28,10 +28,7 @@ def criterion(terms):
 def make_steps(n_steps=10_000, kind="auto"):
     module = Terms()
 
-    def zero_grad():
-        module.zero_grad(set_to_none=False)
-
-    return module, Steps(module, criterion, zero_grad, n_steps, kind)
+    return module, Steps(module, criterion, module.zero_grad, n_steps, kind)
 
 
 def batch(seed=0, n_rows=5):
@@ -49,6 +46,10 @@ def assert_gradients(module, x):
 
 def test_long_runs_are_recorded():
     module, steps = make_steps()
+    steps(batch())
+    # Only after a step does it show where gradients stay, and which there are.
+    assert steps.recorded is None
+    assert_gradients(module, batch())
     steps(batch())
     first = steps.recorded
     assert first is not None
@@ -70,6 +71,7 @@ def test_short_runs_are_not():
 def test_recording_can_be_asked_for_and_forbidden(kind, n_steps):
     module, steps = make_steps(n_steps, kind)
     steps(batch())
+    steps(batch())
     assert (steps.recorded is not None) == (kind == "recorded")
     assert_gradients(module, batch())
 
@@ -83,9 +85,10 @@ def test_a_batch_of_another_size_is_taken_by_autograd():
 
 def test_terms_are_summed_over_all_steps_once():
     module, steps = make_steps()
-    batches = [batch(0), batch(1), batch(2, n_rows=2)]
+    batches = [batch(0), batch(1), batch(2), batch(3, n_rows=2)]
     for x in batches:
         steps(x)
+    assert steps.recorded is not None
     sums = steps.take_sums()
     terms = module(torch.cat(batches))
     assert list(sums) == list(terms)
@@ -123,10 +126,6 @@ def move(module):
         parameter.data = parameter.data.clone()
 
 
-def drop_gradients(module):
-    module.zero_grad(set_to_none=True)
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -136,15 +135,17 @@ def drop_gradients(module):
         change_tuple,
         freeze,
         move,
-        drop_gradients,
     ],
 )
 def test_a_changed_module_is_recorded_anew(change):
     module, steps = make_steps()
     steps(batch())
+    steps(batch())
     first = steps.recorded
     change(module)
     steps.begin_epoch()
+    steps(batch(1))
+    assert steps.recorded is None
     steps(batch(1))
     assert steps.recorded is not None
     assert steps.recorded is not first
@@ -160,7 +161,18 @@ def test_a_changed_module_is_recorded_anew(change):
 def test_a_module_that_keeps_changing_is_left_to_autograd():
     module, steps = make_steps()
     for seed in range(MOST_RECORDINGS + 2):
+        for _ in range(2):
+            steps(batch(seed))
+            assert_gradients(module, batch(seed))
+        assert (steps.recorded is not None) == (seed < MOST_RECORDINGS)
         move(module)
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_gradients_that_were_set_to_none_are_put_back(set_to_none):
+    module, steps = make_steps()
+    for seed in range(4):
         steps(batch(seed))
         assert_gradients(module, batch(seed))
-    assert steps.recorded is None
+        module.zero_grad(set_to_none=set_to_none)
+    assert steps.recordings_left == MOST_RECORDINGS - 1
