@@ -1,5 +1,5 @@
-"""The optimizer: AdamW as torch's own, over flat buffers.
+"""The optimizer: AdamW over flat buffers, used as torch's own.
 
-It imports none of our rooms and knows neither nets nor estimators, so that torch's own
-tests of optimizers apply. Only `_training` imports it.
+May import none of our rooms: it knows neither nets nor estimators. Only `_training`
+may import from it.
 """

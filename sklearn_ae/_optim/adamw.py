@@ -2,6 +2,8 @@
 
 import inspect
 from collections import defaultdict
+from itertools import chain
+from operator import is_, itemgetter, methodcaller
 
 import torch
 from torch.optim.optimizer import (
@@ -9,7 +11,10 @@ from torch.optim.optimizer import (
     _global_optimizer_pre_hooks,
 )
 
-from sklearn_ae._optim.flat import Apart, Flat, Slot, are_same, is_part
+from sklearn_ae._optim.flat import Apart, Flat, is_part
+
+_PARAMETERS = itemgetter("params")
+_GATHER = methodcaller("gather")
 
 
 def _undecorated(name):
@@ -126,33 +131,38 @@ class FlatAdamW(torch.optim.Optimizer):
             self._flatten()
 
     def _is_current(self):
-        members = [group["params"] for group in self.param_groups]
         return (
-            are_same(self.state.values(), self._entries)
-            and are_same(self.param_groups, self._groups)
-            and all(map(are_same, members, self._members))
-            and all(parameter.grad is None for parameter in self._idle)
-            and all(flat.gather() for flat in self._flats)
+            all(map(is_, self._pieces(), self._known))
+            and (not self._idle or all(p.grad is None for p in self._idle))
+            and all(map(_GATHER, self._flats))
         )
+
+    def _pieces(self):
+        """Return all objects that may be replaced by others, then None as the end."""
+        groups = self.param_groups
+        parameters = chain.from_iterable(map(_PARAMETERS, groups))
+        moments = chain.from_iterable(map(dict.values, self.state.values()))
+        return chain(groups, parameters, moments, (None,))
 
     @torch.no_grad()
     def _flatten(self):
-        slots, apart = defaultdict(list), []
+        alike, apart = defaultdict(dict), []
         self._idle = []
-        self._groups = list(self.param_groups)
-        self._members = [list(group["params"]) for group in self.param_groups]
         for group in self.param_groups:
-            for parameter in dict.fromkeys(group["params"]):
+            for parameter in group["params"]:
                 if parameter.grad is None and not self.state.get(parameter):
                     self._idle.append(parameter)
                 elif parameter.is_complex() or is_part(parameter):
                     apart.append(Apart(parameter, group, self.state))
                 else:
                     kind = parameter.device, parameter.dtype
-                    slots[kind].append(Slot(parameter, group))
-        flats = [Flat(alike, self.state) for alike in slots.values()]
+                    alike[kind][parameter] = group
+        flats = [
+            Flat(list(groups), list(groups.values()), self.state)
+            for groups in alike.values()
+        ]
         self._flats = [*flats, *apart]
-        self._entries = list(self.state.values())
+        self._known = list(self._pieces())
 
     def release(self):
         """Give every tensor a memory of its own again, so that pickles stay small."""
@@ -163,14 +173,19 @@ class FlatAdamW(torch.optim.Optimizer):
     def _divisor(self):
         """Return what gradients are divided by for the largest norm, or None."""
         max_norm = self.defaults["max_grad_norm"]
-        gradients = [f.gradients for f in self._flats if f.gradients is not None]
-        if max_norm is None or not gradients:
+        if max_norm is None:
             return None
-        norm = torch.linalg.vector_norm(gradients[0])
-        if len(gradients) > 1:
-            norms = [torch.linalg.vector_norm(g).to(norm) for g in gradients]
-            norm = torch.linalg.vector_norm(torch.stack(norms))
-        return (norm if max_norm == 1 else norm / max_norm).clamp_(min=1.0)
+        gradients = [flat.gradients for flat in self._flats]
+        norms = [torch.linalg.vector_norm(g) for g in gradients if g is not None]
+        if not norms:
+            return None
+        norm = norms[0]
+        if len(norms) > 1:
+            norm = torch.linalg.vector_norm(torch.stack([n.to(norm) for n in norms]))
+        # A GPU would have to be waited for.
+        if norm.is_cpu and float(norm) <= max_norm:
+            return None
+        return (norm / max_norm).clamp_(min=1.0)
 
     @torch.no_grad()
     def _plain_step(self, closure):

@@ -1,12 +1,13 @@
 """Parameters, gradients and moments of AdamW in flat buffers, and their update."""
 
-from itertools import groupby
-from operator import is_
+from itertools import accumulate, groupby
+from operator import attrgetter, is_
 
 import torch
 from torch.optim.adamw import adamw
 
 _FUSED = getattr(torch, "_fused_adamw_", None)
+_GRADIENT = attrgetter("grad")
 # Moments too small to matter are set to zero once in so many steps: those of dead units
 # decay into denormal numbers, which take a CPU many times as long.
 FLUSH_EVERY = 64
@@ -31,11 +32,6 @@ def is_part(parameter):
     return parameter.untyped_storage().nbytes() != size
 
 
-def are_same(found, expected):
-    """Whether two sized iterables hold the same objects."""
-    return len(found) == len(expected) and all(map(is_, found, expected))
-
-
 def _check_dense(gradient):
     if gradient.is_sparse:
         raise RuntimeError(
@@ -44,157 +40,134 @@ def _check_dense(gradient):
         )
 
 
-class Slot:
-    """A parameter's place in the buffers.
-
-    Parameters
-    ----------
-    parameter : Tensor
-    group : dict
-        The parameter's group.
-    """
-
-    __slots__ = (
-        "address",
-        "end",
-        "entry",
-        "gradient",
-        "group",
-        "has_gradient",
-        "parameter",
-        "start",
-        "tensors",
-    )
-
-    def __init__(self, parameter, group):
-        self.parameter = parameter
-        self.group = group
-
-    def fill(self, start, views, entry):
-        """Move the parameter, its gradient and its entry of the state into views."""
-        value, self.gradient = views.pop("value"), views.pop("gradient")
-        value.copy_(self.parameter.detach())
-        self.parameter.data = value
-        self.address = value.data_ptr()
-        self.start, self.end = start, start + value.numel()
-        for name, view in views.items():
-            if name in entry:
-                view.copy_(torch.as_tensor(entry[name]))
-        entry.update(views)
-        self.entry, self.tensors = entry, list(entry.values())
-        self.has_gradient = False
-        if self.parameter.grad is not None:
-            self.take_gradient()
-
-    def release(self):
-        """Give the parameter and its entry of the state a memory of their own."""
-        self.parameter.data = self.parameter.data.clone()
-        self.parameter.grad = None
-        self.entry.update({name: view.clone() for name, view in self.entry.items()})
-
-    def is_current(self):
-        """Whether the parameter and its entry of the state still are the views."""
-        return self.parameter.data_ptr() == self.address and are_same(
-            self.entry.values(), self.tensors
-        )
-
-    def take_gradient(self):
-        """Bring a gradient that was made anew, or set to None, into the buffer."""
-        gradient = self.parameter.grad
-        self.has_gradient = gradient is not None
-        if gradient is None:
-            # The norm is that of the whole buffer.
-            self.gradient.zero_()
-        else:
-            _check_dense(gradient)
-            self.gradient.copy_(gradient)
-            self.parameter.grad = self.gradient
-
-
 class Flat:
     """The buffers of all parameters of one device and one dtype.
 
     Parameters
     ----------
-    slots : list of Slot
+    parameters : list of Tensor
         The parameters, group by group.
+    groups : list of dict
+        The group of each.
     state : dict
         The optimizer's state, whose tensors become views of the buffers.
     """
 
-    def __init__(self, slots, state):
-        self.slots = slots
-        first = slots[0].parameter
-        size = sum(slot.parameter.numel() for slot in slots)
+    def __init__(self, parameters, groups, state):
+        self.parameters = parameters
+        self.groups = groups
+        self.entries = [state[parameter] for parameter in parameters]
+        options = {"dtype": parameters[0].dtype, "device": parameters[0].device}
         names = ["value", "gradient", "exp_avg", "exp_avg_sq"]
-        if any(slot.group["amsgrad"] for slot in slots):
+        if any(group["amsgrad"] for group in groups):
             names.append("max_exp_avg_sq")
-        options = {"dtype": first.dtype, "device": first.device}
-        self.buffers = {name: torch.zeros(size, **options) for name in names}
+        #: Where each parameter starts in the buffers, and where the last one ends.
+        self.starts = [0, *accumulate(parameter.numel() for parameter in parameters)]
+        self.buffers = {name: torch.zeros(self.starts[-1], **options) for name in names}
         self.gradients = self.buffers["gradient"]
         options["dtype"] = torch.float32
-        self.steps = torch.zeros(len(slots), **options)
+        self.steps = torch.zeros(len(parameters), **options)
         # A tensor beside a tensor is faster than a number, which is made one each time.
         self.one = torch.ones((), **options)
         self.n_updates = 0
-        start = 0
-        for slot, step in zip(slots, self.steps, strict=True):
-            # Those that torch gives to what is made like the parameter.
-            strides = torch.empty_like(slot.parameter, device="meta").stride()
-            views = {
-                name: _alone(buffer.as_strided(slot.parameter.shape, strides, start))
-                for name, buffer in self.buffers.items()
-            }
-            slot.fill(start, {**views, "step": _alone(step)}, state[slot.parameter])
-            start = slot.end
+        self.views = [self._move(number) for number in range(len(parameters))]
+        self.addresses = self._addresses()
+        #: The gradients that parameters have: views of the buffer, or None.
+        self.found = [None] * len(parameters)
+        self._take_gradients()
         self._plan()
 
+    def _move(self, number):
+        """Move a parameter and its state into the buffers; return its gradient's view.
+
+        The view has the strides that torch gives to what is made like the parameter.
+        """
+        parameter, start = self.parameters[number], self.starts[number]
+        strides = torch.empty_like(parameter, device="meta").stride()
+        views = {
+            name: _alone(buffer.as_strided(parameter.shape, strides, start))
+            for name, buffer in self.buffers.items()
+        }
+        value, gradient = views.pop("value"), views.pop("gradient")
+        value.copy_(parameter.detach())
+        parameter.data = value
+        views["step"] = _alone(self.steps[number])
+        entry = self.entries[number]
+        for name, view in views.items():
+            if name in entry:
+                view.copy_(torch.as_tensor(entry[name]))
+        entry.update(views)
+        return gradient
+
     def release(self):
-        """Give all tensors a memory of their own."""
-        for slot in self.slots:
-            slot.release()
+        """Give every tensor a memory of its own again."""
+        for parameter, entry in zip(self.parameters, self.entries, strict=True):
+            parameter.data = parameter.data.clone()
+            parameter.grad = None
+            entry.update({name: view.clone() for name, view in entry.items()})
+
+    def _addresses(self):
+        return list(map(torch.Tensor.data_ptr, self.parameters))
 
     def gather(self):
-        """Bring the gradients into the buffer; return whether all else is there."""
-        is_planned = True
-        for slot in self.slots:
-            if not slot.is_current():
-                return False
-            expected = slot.gradient if slot.has_gradient else None
-            if slot.parameter.grad is not expected:
-                slot.take_gradient()
-                is_planned &= slot.has_gradient == (expected is not None)
-        if not is_planned:
-            self._plan()
+        """Bring the gradients into the buffer; return whether the parameters are there.
+
+        A gradient may have been made anew, or set to None.
+        """
+        if self._addresses() != self.addresses:
+            return False
+        if not all(map(is_, map(_GRADIENT, self.parameters), self.found)):
+            before = [view is None for view in self.found]
+            self._take_gradients()
+            if before != [view is None for view in self.found]:
+                self._plan()
         return True
+
+    def _take_gradients(self):
+        for number, parameter in enumerate(self.parameters):
+            gradient, view = parameter.grad, self.views[number]
+            if gradient is None:
+                # The norm is that of the whole buffer.
+                view.zero_()
+            elif gradient is not view:
+                _check_dense(gradient)
+                view.copy_(gradient)
+                parameter.grad = view
+            self.found[number] = None if gradient is None else view
 
     def _plan(self):
         """Find the runs of neighbours that are updated alike, in one call."""
-        #: The group of each run, and its parts of the buffers.
+        kinds = [
+            (id(group), view is not None, step)
+            for group, view, step in zip(
+                self.groups, self.found, self.steps.tolist(), strict=True
+            )
+        ]
+        #: The group of each run, its parts of the buffers, and its count of steps.
         self.runs = []
         self.counts = []
-        kinds = [
-            (id(slot.group), slot.has_gradient, step)
-            for slot, step in zip(self.slots, self.steps.tolist(), strict=True)
-        ]
-        for (_, has_gradient, _), run in groupby(range(len(kinds)), kinds.__getitem__):
-            positions = list(run)
-            first, last = self.slots[positions[0]], self.slots[positions[-1]]
-            if has_gradient:
-                parts = [b[first.start : last.end] for b in self.buffers.values()]
-                counts = self.steps[positions[0] : positions[-1] + 1]
-                self.runs.append((first.group, parts, counts[0]))
-                self.counts.append(counts)
-        if all(slot.has_gradient for slot in self.slots):
+        for _, run in groupby(range(len(kinds)), kinds.__getitem__):
+            run = list(run)
+            first, last = run[0], run[-1]
+            if self.found[first] is None:
+                continue
+            start, end = self.starts[first], self.starts[last + 1]
+            parts = [[buffer[start:end]] for buffer in self.buffers.values()]
+            steps = self.steps[first : last + 1]
+            self.runs.append((self.groups[first], parts, [steps[0]]))
+            self.counts.append(steps)
+        if all(view is not None for view in self.found):
             self.counts = [self.steps]
 
     def update(self, divisor):
         """Update the parameters that have gradients, over `divisor`."""
+        if divisor is not None:
+            divisor = divisor.to(self.one)
         for count in self.counts:
             count.add_(self.one)
         self.n_updates += 1
-        for group, parts, step in self.runs:
-            _update(group, [[part] for part in parts], [step], divisor)
+        for group, parts, steps in self.runs:
+            _update(group, parts, steps, divisor)
             if self.n_updates % FLUSH_EVERY == 0:
                 _flush(parts[2:], group["eps"])
 
@@ -248,7 +221,7 @@ class Apart:
 
 def _flush(moments, eps):
     """Set moments to zero whose effect is lost in rounding."""
-    for moment in moments:
+    for [moment] in moments:
         least = (0.1 * torch.finfo(moment.dtype).eps * float(eps)) ** 2
         moment.masked_fill_(moment.abs() < least, 0.0)
 
@@ -261,15 +234,13 @@ def _update(group, tensors, steps, divisor, fused=True):
     beta1, beta2 = group["betas"]
     settings = {
         "lr": float(group["lr"]),
-        "beta1": float(beta1),
-        "beta2": float(beta2),
+        "beta1": beta1,
+        "beta2": beta2,
         "weight_decay": group["weight_decay"],
         "eps": group["eps"],
         "amsgrad": group["amsgrad"],
         "maximize": group["maximize"],
     }
-    if divisor is not None:
-        divisor = divisor.to(steps[0])
     if fused and _FUSED is not None:
         _FUSED(*tensors, steps, **settings, grad_scale=divisor, found_inf=None)
         return

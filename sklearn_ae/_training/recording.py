@@ -7,6 +7,7 @@ serves any module that does its work in torch.
 """
 
 import random
+from operator import attrgetter, is_
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from sklearn_ae._training.replay import Recorder, Tape
 
 # What weights are multiplied by when a recorded step is compared with autograd.
 OTHER_WEIGHTS = 1.1
+_GRADIENT = attrgetter("grad")
 
 
 def scaled_loss(loss, x):
@@ -74,21 +76,23 @@ class RecordedStep:
         self.generator = _own_generator(module)
         self.totals = totals
         self.state = python_state(module)
-        self.tensors = [
-            (parameter, parameter.data_ptr(), parameter.grad)
-            for parameter in trainable(module).values()
-        ]
+        self.parameters = list(trainable(module).values())
+        self.gradients = [parameter.grad for parameter in self.parameters]
+        self.addresses = self._addresses()
+
+    def _addresses(self):
+        return list(map(torch.Tensor.data_ptr, self.parameters))
 
     def is_current(self):
         """Whether parameters still are where they were."""
-        return all(
-            parameter.data_ptr() == address for parameter, address, _ in self.tensors
-        )
+        return self._addresses() == self.addresses
 
     def __call__(self, x):
-        for parameter, _, gradient in self.tensors:
-            # Setting one takes longer than looking.
-            if parameter.grad is not gradient:
+        # Looking takes less time than setting.
+        if not all(map(is_, map(_GRADIENT, self.parameters), self.gradients)):
+            for parameter, gradient in zip(
+                self.parameters, self.gradients, strict=True
+            ):
                 parameter.grad = gradient
         with torch.no_grad():
             self.x.copy_(x)
