@@ -24,7 +24,33 @@ class _Moments(nn.Module):
 
     def forward(self, x):
         normal = self.module(x)
-        return torch.cat([normal.mean, 2 * normal.stddev.log()], dim=1)
+        moments = torch.cat([normal.mean, 2 * normal.stddev.log()], dim=1)
+        return moments.to(torch.float32)
+
+
+class _Casting(nn.Module):
+    """Rows to the dtype that a module computes in, and what it gives to float32."""
+
+    def __init__(self, module, dtype):
+        super().__init__()
+        self.module = module
+        self.dtype = dtype
+
+    def forward(self, x):
+        output = self.module(x.to(self.dtype))
+        if isinstance(output, torch.Tensor):
+            output = output.to(torch.float32)
+        return output
+
+
+def _other_dtypes(module):
+    """Return the dtypes of a module's weights that are not float32."""
+    dtypes = {
+        tensor.dtype
+        for tensor in [*module.parameters(), *module.buffers()]
+        if tensor.is_floating_point()
+    }
+    return sorted(dtypes - {torch.float32}, key=str)
 
 
 def _is_normal(output):
@@ -45,7 +71,9 @@ class Custom(BaseEstimator):
         and gives `n_features` columns, or an array of `input_shape` for each row.
         `VAETransformer` wants twice as many columns of its encoder, means and then
         logarithms of variances, or a `torch.distributions.Normal` of `n_components`
-        columns. Modules are copied in ``fit``, never trained in place.
+        columns. Modules are copied in ``fit``, never trained in place. Their weights
+        keep their dtype: a module that does not cast its rows itself gets them in that
+        dtype, and what it gives becomes float32.
     input_shape : tuple of int or None, default=None
         Shape in which the encoder gets each row, such as (channels, height, width) or
         (channels, time); `n_features` is its product. Values are then on one scale
@@ -114,10 +142,10 @@ class Custom(BaseEstimator):
                     "callable that returns one. "
                     f"Got a callable that returned {type(module).__name__} instead."
                 )
-        return module.to("cpu", torch.float32)
+        return module.to("cpu")
 
     @staticmethod
-    def _output(name, module, n_in, shape):
+    def _try(module, n_in, shape):
         """Return what a half gives for two rows of zeros."""
         training = module.training
         module.eval()
@@ -125,14 +153,30 @@ class Custom(BaseEstimator):
         try:
             with torch.no_grad():
                 return module(rows if shape is None else rows.reshape(2, *shape))
-        except Exception as error:
-            expected = f"{n_in} columns" if shape is None else f"the shape {shape}"
-            raise ValueError(
-                f"The '{name}' parameter of Custom does not accept rows of {expected}: "
-                f"{error}"
-            ) from error
         finally:
             module.train(training)
+
+    @classmethod
+    def _output(cls, name, module, n_in, shape):
+        """Return a half that takes and gives float32, and what it gives."""
+        others = _other_dtypes(module)
+        halves = [_Casting(module, dtype) for dtype in [torch.float32, *others]]
+        # A module may cast rows itself; else they come in the dtype of its weights.
+        for half in halves if others else [module]:
+            try:
+                output = cls._try(half, n_in, shape)
+            except Exception as caught:
+                error = caught
+                continue
+            if isinstance(output, torch.Tensor) and output.dtype != torch.float32:
+                half, output = halves[0], output.to(torch.float32)
+            return half, output
+        expected = f"{n_in} columns" if shape is None else f"the shape {shape}"
+        weights = f", with weights of {', '.join(map(str, others))}," if others else ""
+        raise ValueError(
+            f"The '{name}' parameter of Custom{weights} does not accept rows of "
+            f"{expected}: {error}"
+        ) from error
 
     @staticmethod
     def _check_output(name, output, n_in, n_out):
@@ -150,7 +194,7 @@ class Custom(BaseEstimator):
     def _build_encoder(self, n_features, n_components, n_out):
         shape = self._checked_input_shape(n_features)
         module = self._half("encoder", n_features, n_out)
-        output = self._output("encoder", module, n_features, shape)
+        module, output = self._output("encoder", module, n_features, shape)
         if _is_normal(output) and n_out == 2 * n_components:
             module = _Moments(module)
             output = torch.cat([output.mean, output.stddev], dim=-1)
@@ -161,7 +205,7 @@ class Custom(BaseEstimator):
 
     def _build_decoder(self, n_components, n_out):
         module = self._half("decoder", n_components, n_out)
-        output = self._output("decoder", module, n_components, None)
+        module, output = self._output("decoder", module, n_components, None)
         if self.input_shape is not None and isinstance(output, torch.Tensor):
             module = nn.Sequential(module, nn.Flatten())
             output = output.flatten(1)

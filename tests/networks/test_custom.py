@@ -383,3 +383,83 @@ def test_a_clone_of_a_fitted_custom_network_is_not_fitted(make, curved):
     with pytest.raises(NotFittedError):
         nested.transform(curved)
     assert nested.fit(curved).transform(curved).shape == (200, 2)
+
+
+class InDtype(nn.Module):
+    """Computes in a dtype of its own, and may leave the casting to others."""
+
+    def __init__(self, n_in, n_out, dtype, takes_rows, gives_rows):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(n_in, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, n_out)
+        ).to(dtype)
+        self.dtype, self.takes_rows, self.gives_rows = dtype, takes_rows, gives_rows
+
+    def forward(self, x):
+        y = self.layers(x.to(self.dtype) if self.takes_rows else x)
+        return y.float() if self.gives_rows else y
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("takes_rows", [True, False])
+@pytest.mark.parametrize("gives_rows", [True, False])
+def test_weights_keep_their_dtype(make, curved, dtype, takes_rows, gives_rows):
+    def half(n_in, n_out):
+        return InDtype(n_in, n_out, dtype, takes_rows, gives_rows)
+
+    model = make(n_components=2, network=Custom(half, half), guard=False).fit(curved)
+    for network in (model.net_.module_.encoder, model.net_.module_.decoder):
+        own = next(m for m in network.modules() if isinstance(m, InDtype))
+        tensors = [*own.parameters(), *own.buffers()]
+        assert {t.dtype for t in tensors if t.is_floating_point()} == {dtype}
+    codes = model.transform(curved)
+    assert codes.dtype == np.float32
+    assert np.isfinite(model.inverse_transform(codes)).all()
+
+
+def test_a_network_in_float64_learns_as_in_float32(make_ae, curved):
+    def double(n_in, n_out):
+        return nn.Sequential(nn.Linear(n_in, 16), nn.Tanh(), nn.Linear(16, n_out))
+
+    scores = [
+        make_ae(
+            n_components=2,
+            network=Custom(
+                lambda *sizes, dtype=dtype: double(*sizes).to(dtype),
+                lambda *sizes, dtype=dtype: double(*sizes).to(dtype),
+            ),
+            max_epochs=60,
+        )
+        .fit(curved)
+        .score(curved)
+        for dtype in (torch.float32, torch.float64)
+    ]
+    assert scores[1] == pytest.approx(scores[0], rel=1e-3)
+
+
+class Doubling(nn.Linear):
+    """Gives float64, with weights of float32."""
+
+    def forward(self, x):
+        return super().forward(x).double()
+
+
+def test_outputs_of_another_dtype_become_float32(make, curved):
+    network = Custom(Doubling, Doubling)
+    model = make(n_components=2, network=network, guard=False).fit(curved)
+    assert model.transform(curved).dtype == np.float32
+
+
+def test_what_takes_no_dtype_is_named(make_ae, curved):
+    class Mixed(nn.Module):
+        def __init__(self, n_in, n_out):
+            super().__init__()
+            self.first = nn.Linear(n_in, 4).double()
+            self.second = nn.Linear(4, n_out)
+
+        def forward(self, x):
+            return self.second(self.first(x))
+
+    model = make_ae(n_components=2, network=Custom(Mixed, nn.Linear))
+    with pytest.raises(ValueError, match=r"'encoder' .* weights of torch\.float64"):
+        model.fit(curved)
