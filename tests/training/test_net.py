@@ -2,13 +2,15 @@
 
 import math
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import Callback, Freezer, LRScheduler, Unfreezer
 from torch import nn
 
+from sklearn_ae._optim.adamw import FlatAdamW
 from sklearn_ae._training.batches import Rows
 from sklearn_ae._training.net import Net, warm_up_and_cosine
 
@@ -183,6 +185,103 @@ def test_frozen_parameters_stay():
     before = net.module_.layer.bias.clone()
     net.train(rows(), epochs=2)
     assert torch.equal(net.module_.layer.bias, before)
+
+
+class Weights(Callback):
+    """Remembers the weights at the end of each epoch."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.kept_ = []
+
+    def on_epoch_end(self, net, **kwargs):
+        state = net.module_.state_dict()
+        self.kept_.append({name: value.clone() for name, value in state.items()})
+
+
+class WatchedWeights(Weights):
+    """The same by skorch's own loop."""
+
+    def on_batch_end(self, net, **kwargs):
+        pass
+
+
+def moves(net, name, epochs=6):
+    """Return for each epoch after the first whether a weight moved."""
+    net.train(rows(), epochs=epochs)
+    kept = [epoch[name] for epoch in dict(net.callbacks_)["weights"].kept_]
+    return [not torch.equal(*pair) for pair in pairwise(kept)]
+
+
+every_way = pytest.mark.parametrize(
+    ("optimizer", "watching", "steps"),
+    [
+        (optimizer, watching, steps)
+        for optimizer in (FlatAdamW, torch.optim.AdamW, torch.optim.SGD)
+        for watching, steps in (
+            (WatchedWeights, "auto"),
+            (Weights, "plain"),
+            (Weights, "recorded"),
+        )
+    ],
+)
+
+
+def watched_net(optimizer, watching, steps, *callbacks, **params):
+    if optimizer is torch.optim.SGD:
+        params["optimizer__momentum"] = 0.9
+    callbacks = [("weights", watching()), *callbacks]
+    return make_net(
+        optimizer=optimizer,
+        weight_decay=0.1,
+        steps=steps,
+        callbacks=callbacks,
+        **params,
+    )
+
+
+@every_way
+def test_a_freezer_freezes(optimizer, watching, steps):
+    freezer = ("freezer", Freezer("layer.weight", at=4))
+    net = watched_net(optimizer, watching, steps, freezer)
+    assert moves(net, "layer.weight") == [True, True, False, False, False]
+    assert moves(net, "layer.bias") == [True] * 5
+
+
+@every_way
+def test_an_unfreezer_sets_free(optimizer, watching, steps):
+    freezer = ("freezer", Freezer("layer.weight", at=1))
+    unfreezer = ("unfreezer", Unfreezer("layer.weight", at=4))
+    net = watched_net(optimizer, watching, steps, freezer, unfreezer)
+    assert moves(net, "layer.weight") == [False, False, True, True, True]
+
+
+class FrozenAtFirst(Tiny):
+    def __init__(self):
+        super().__init__()
+        self.layer.weight.requires_grad_(False)
+
+
+@every_way
+def test_what_is_frozen_from_the_start_may_be_set_free(optimizer, watching, steps):
+    unfreezer = ("unfreezer", Unfreezer("layer.weight", at=4))
+    net = watched_net(optimizer, watching, steps, unfreezer)
+    net.set_params(module=FrozenAtFirst).initialize()
+    assert moves(net, "layer.weight") == [False, False, True, True, True]
+
+
+class Unreached(Tiny):
+    """Has a weight that no loss depends on."""
+
+    def __init__(self):
+        super().__init__()
+        self.other = nn.Linear(3, 3)
+
+
+@every_way
+def test_weights_that_no_step_reaches_stay(optimizer, watching, steps):
+    net = watched_net(optimizer, watching, steps)
+    net.set_params(module=Unreached).initialize()
+    assert moves(net, "other.weight") == [False] * 5
 
 
 class Diverging(Callback):
