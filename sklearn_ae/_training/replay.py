@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
 
 # Operations whose values depend on nothing but their arguments' shapes.
 _FILLED = {"ones_like", "zeros_like", "full_like", "new_zeros", "new_ones", "new_full"}
@@ -123,14 +122,18 @@ class Recorder:
             self._deliver(self._own(gradient), target)
         return [self._own(result) for result in results]
 
-    def _own(self, value):
-        if isinstance(value, torch.Tensor):
-            return self.values.get(id(value), value)
-        return value
+    def _own(self, tree):
+        if isinstance(tree, torch.Tensor):
+            return self.values.get(id(tree), tree)
+        if isinstance(tree, dict):
+            return {name: self._own(branch) for name, branch in tree.items()}
+        if isinstance(tree, tuple | list):
+            return type(tree)(self._own(branch) for branch in tree)
+        return tree
 
     def _call(self, call, is_needed):
         function = call.function
-        args, kwargs = tree_map(self._own, (call.args, call.kwargs))
+        args, kwargs = self._own(call.args), self._own(call.kwargs)
         changes = any(id(source) in self.changing for source in call.inputs)
         if changes and _UNREPEATABLE.intersection(function.tags):
             raise ValueError(f"{function} depends on the values of a batch")
@@ -210,7 +213,16 @@ def _needed(calls, results):
 
 
 def _tensors(tree):
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+    """Return the tensors in an operation's arguments or results, in order."""
+    # By hand: for the few kinds of containers there are, torch's pytree takes ten times
+    # as long.
+    if isinstance(tree, torch.Tensor):
+        return [tree]
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, tuple | list):
+        return []
+    return [tensor for branch in tree for tensor in _tensors(branch)]
 
 
 def _name(function):
@@ -243,10 +255,9 @@ def _with_tensors_for_numbers(function, args):
 
 def _copying(function, args, kwargs, value):
     """Do an operation that cannot write into given tensors, and copy its results."""
-    pairs = zip(tree_leaves(value), tree_leaves(function(*args, **kwargs)), strict=True)
-    for kept, new in pairs:
-        if isinstance(kept, torch.Tensor):
-            kept.copy_(new)
+    found = function(*args, **kwargs)
+    for kept, new in zip(_tensors(value), _tensors(found), strict=True):
+        kept.copy_(new)
 
 
 def _same_memory(a, b):

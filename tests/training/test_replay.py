@@ -1,9 +1,14 @@
 """From noted operations to those to repeat."""
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from sklearn_ae import AutoencoderTransformer
+from sklearn_ae._training.recording import PlainStep, record_step
 from sklearn_ae._training.replay import Recorder, Tape
+from sklearn_ae.networks import Custom
 
 
 def recorded(function, x, target):
@@ -105,3 +110,90 @@ def test_an_operation_without_an_out_variant_is_copied():
     expected = (x - x.mean(0)) / (x.var(0, correction=0) + 1e-5).sqrt()
     torch.testing.assert_close(target, expected.square(), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(term, torch.zeros(3), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        lambda y: y.transpose_(0, 1),
+        lambda y: y.t_(),
+        lambda y: y.unsqueeze_(0).transpose_(1, 2).squeeze_(0),
+        lambda y: y.as_strided_((3, 2), (1, 3)),
+    ],
+)
+def test_a_view_that_is_changed_in_place_is_changed_once(turn):
+    """Else an operation would write into a tensor of another shape."""
+
+    def function(x):
+        return turn(torch.stack([x, x.exp()])).clone(), x.sin()
+
+    x, target = torch.ones(3), torch.zeros(3)
+    operations, term = recorded(function, x, target)
+    for value in (0.5, -1.0, 2.0):
+        x.fill_(value)
+        replay(operations)
+        torch.testing.assert_close(term, torch.stack([x, x.exp()]).T)
+    assert len(operations) == 4
+
+
+class Recurrent(nn.Module):
+    """Rows as sequences; a recurrent layer, and its last output."""
+
+    def __init__(self, kind, n_out):
+        super().__init__()
+        self.layer = getattr(nn, kind)(2, 4, batch_first=True)
+        self.last = nn.Linear(4, n_out)
+
+    def forward(self, x):
+        return self.last(self.layer(x.unflatten(1, (-1, 2)))[0][:, -1])
+
+
+class Attention(nn.Module):
+    """Rows as sets of pairs that attend to each other."""
+
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.first = nn.Linear(2, 4)
+        self.layer = nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True)
+        self.last = nn.Linear(4, n_out)
+
+    def forward(self, x):
+        return self.last(self.layer(self.first(x.unflatten(1, (-1, 2)))).mean(1))
+
+
+@pytest.mark.parametrize("kind", ["GRU", "RNN", "LSTM", "attention"])
+def test_sequences_are_trained_as_by_autograd(kind, curved):
+    """Recorded where that is possible, without a warning of torch's."""
+
+    def encoder(n_in, n_out):
+        return Attention(n_in, n_out) if kind == "attention" else Recurrent(kind, n_out)
+
+    losses = []
+    for steps in ("plain", "recorded"):
+        model = AutoencoderTransformer(
+            2,
+            network=Custom(encoder, nn.Linear),
+            max_epochs=3,
+            batch_size=16,
+            random_state=0,
+            device="cpu",
+            net_params={"steps": steps},
+        ).fit(curved)
+        losses.append([epoch["train_loss"] for epoch in model.history_])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+
+
+def test_a_gru_is_recorded():
+    layer = nn.GRU(2, 3, batch_first=True)
+
+    class Terms(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x):
+            return {"loss": self.layer(x)[0].square().sum((1, 2))}
+
+    module = Terms()
+    step = PlainStep(module, lambda terms: terms["loss"].mean(), module.zero_grad)
+    assert record_step(step, torch.randn(5, 4, 2)) is not None
