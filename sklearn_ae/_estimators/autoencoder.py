@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, clone
 
 from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._estimators.imputation import ReconstructionImputer
+from sklearn_ae._fitting.autoencoder import AutoencoderFitting
 from sklearn_ae._fitting.build import PART_CONSTRAINTS, Parts, build_autoencoder
 from sklearn_ae._fitting.clipping import clipping_link
 from sklearn_ae._inference import check_finite, thinned
@@ -21,7 +22,9 @@ from sklearn_ae.priors import CODE_DENSITIES
 MOST_SAMPLED_CODES = 20_000
 
 
-class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
+class AutoencoderTransformer(
+    ReconstructionImputer, BaseAutoencoder, AutoencoderFitting
+):
     """Autoencoder that starts as PCA and learns what PCA misses.
 
     An encoder network gives each row a code of `n_components` numbers, and a decoder
@@ -43,7 +46,8 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
     guard : bool or float, default=True
         Whether to keep PCA unless the trained network is significantly better on the
         held-out rows. A float in (0, 0.5] is the level of the one-sided test; True is
-        0.01, 2.3 standard errors. Has no effect with ``init="random"``.
+        0.01, 2.3 standard errors, or 0.05 where `verdict_` speaks for a gain. Has no
+        effect with ``init="random"``.
     loss : {"squared_error", "absolute_error", "huber", "log_loss", "poisson"} or \
             loss instance, default="squared_error"
         Reconstruction loss of a row, summed over features, in X's own units. "log_loss"
@@ -67,16 +71,21 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
     optimizer : "adamw" or class, default="adamw"
         A `torch.optim.Optimizer` class, or a callable that makes one.
     learning_rate : "auto" or float, default="auto"
-        Peak of the schedule: a linear warm-up over 15 % of the steps, then a cosine to
-        zero. "auto" is 0.003.
+        Peak of the schedule. "auto" is 0.003; 0.004 where `max_epochs` lasts as long as
+        it pays.
     weight_decay : float, default=0.01
         Decoupled weight decay of the networks' weight matrices.
     batch_size : "auto" or int, default="auto"
         Rows of a step. "auto" is a 32nd of the rows, within [16, 256]; at most 64 for
         `networks.Conv`.
     max_epochs : "auto" or int, default="auto"
-        Most passes over the rows. "auto" is as many as make 2000 steps, within
-        [20, 300].
+        Most passes over the rows; a number's learning rate rises over 15 % of the steps
+        and falls to zero along a cosine. "auto" trains for as long as the loss on
+        held-out rows falls at a rate worth the time, at a constant learning rate, then
+        cools down; not at all where closed-form tests say that PCA leaves nothing to
+        learn, see `verdict_`. It needs ``early_stopping=True``,
+        ``n_iter_no_change="auto"`` and no scheduler among `callbacks`; else it is as
+        many epochs as make 2000 steps, within [20, 300].
     early_stopping : bool, default=True
         Whether to stop when the loss on held-out rows no longer falls.
     validation_fraction : "auto", float or None, default="auto"
@@ -86,7 +95,7 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         ``early_stopping=False, guard=False``.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs without improvement before training stops. "auto" is two thirds of the
-        epochs.
+        epochs, and leaves that to ``max_epochs="auto"``.
     callbacks : list of skorch callbacks or None, default=None
         Callbacks of the training. Each fit makes new ones of the same arguments, which
         are shared and not copied.
@@ -122,14 +131,21 @@ class AutoencoderTransformer(ReconstructionImputer, BaseAutoencoder):
         it has to be below (None with ``guard=False``), `n_rows` held out, mean losses
         of a row `network_loss` and `pca_loss`, the `gain` that the network has or would
         have had, and `pca_kept`; prints as a sentence. None where nothing was compared.
+    verdict_ : object or None
+        What tests before training found: `finding` is "clear", "hidden", "crowded",
+        "doubtful" or "pca", `decoder_t` and `encoder_t` are the tests' t values; prints
+        as a sentence. With "pca" no epoch is run. None where the tests were not made:
+        they need ``max_epochs="auto"``, the guard, the squared error, `networks.MLP`
+        and complete rows, without `corruption` and `penalty`.
     mean_ : ndarray of shape (n_features,)
         Column means of the training rows.
     n_iter_ : int
-        Number of epochs run.
+        Number of epochs run; 0 where nothing was trained.
     history_ : list of dict
         One row for each epoch: `epoch`, `train_loss`, `valid_loss`, each term of the
         loss such as `train_reconstruction`, and `dur` in seconds. Losses are per row,
-        in the loss's own units.
+        in the loss's own units. `average_valid_loss`, in some epochs, is that of the
+        latest weights' average, which is kept where it is the lowest.
     net_ : skorch.NeuralNet
         The trained net; its `module_` takes centred rows.
     device_ : str

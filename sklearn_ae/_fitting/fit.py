@@ -60,6 +60,13 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
     def _gain(self, baseline, losses):
         """Return `gain_over_pca_` from the held-out rows' losses."""
 
+    def _outlook(self, rows, seed, continued):
+        """Return what training is expected to gain, for `run`.
+
+        "pca" for nothing, None where the number of epochs is fixed before.
+        """
+        return None
+
     def _refine(self, rows, continued):
         """Better what training gave, by the held-out rows; nothing by default."""
 
@@ -260,8 +267,21 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
             return None
         rows = hold_out(rows, net, self.validation_fraction, self._stream)
         seed = self._stream.randint(2**31)
+        outlook = self._outlook(rows, seed, continued)
+        if outlook == "pca":
+            module.use_networks(False)
+            self.gain_over_pca_ = 0.0
+            self.pca_loss_ = float(net.row_losses(rows.valid).mean())
+            return rows
         module.use_networks(True)
-        run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
+        run(
+            self,
+            rows,
+            seed,
+            max_epochs=self.max_epochs,
+            scheduled=True,
+            outlook=outlook,
+        )
         if rows.valid is None:
             return None
         self._refine(rows, continued)

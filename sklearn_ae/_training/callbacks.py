@@ -14,6 +14,10 @@ from skorch.callbacks import (
 from skorch.callbacks.scoring import ScoringBase
 
 
+class StopTraining(KeyboardInterrupt):
+    """A callback asked for the end of training."""
+
+
 class KeepBest(Callback):
     """Keep the weights of the lowest validation loss, those before training included.
 
@@ -35,6 +39,11 @@ class KeepBest(Callback):
         self.best_loss_ = loss
         self.misses_ = 0
         self.weights_ = copy.deepcopy(net.module_.state_dict())
+
+    def offer(self, net, loss):
+        """Keep the present weights if their loss is the lowest so far."""
+        if loss < self.best_loss_:
+            self._keep(net, loss)
 
     def on_train_begin(self, net, **kwargs):
         self.weights_ = None

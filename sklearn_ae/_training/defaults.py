@@ -6,7 +6,7 @@ import math
 STEPS = 2000
 FEWEST_EPOCHS, MOST_EPOCHS = 20, 300
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
-LEARNING_RATE = 3e-3
+LEARNING_RATE, BUDGET_RATE = 3e-3, 4e-3
 
 
 def n_validation_rows(n_samples, fraction):
@@ -49,6 +49,8 @@ def patience(epochs, n_iter_no_change):
     return max(5, 2 * epochs // 3)
 
 
-def peak_rate(learning_rate):
-    """Return the peak learning rate; "auto" is 0.003."""
-    return LEARNING_RATE if learning_rate == "auto" else float(learning_rate)
+def peak_rate(learning_rate, budget=None):
+    """Return the peak learning rate; "auto" is 0.003, or 0.004 with a budget."""
+    if learning_rate != "auto":
+        return float(learning_rate)
+    return LEARNING_RATE if budget is None else BUDGET_RATE

@@ -13,9 +13,10 @@ from torch import nn
 
 from sklearn_ae._optim.adamw import FlatAdamW
 from sklearn_ae._training.batches import Batches
-from sklearn_ae._training.callbacks import EpochLog, check_watched
+from sklearn_ae._training.callbacks import EpochLog, StopTraining, check_watched
 from sklearn_ae._training.recording import scaled_loss
-from sklearn_ae._training.steps import Steps
+from sklearn_ae._training.schedule import AVERAGE_LOSS, warm_up_and_cosine
+from sklearn_ae._training.steps import Steps, SumOfTerms
 from sklearn_ae._utils import draws_as_told, seeded
 
 # Rows that are evaluated at a time in validation.
@@ -28,22 +29,6 @@ FOR_CALLBACKS = {"batches"} | {
     for part in ("train", "valid")
     for name in ("batch_count", "loss_best")
 }
-# Share of the steps over which the learning rate rises to its peak.
-WARM_UP = 0.15
-
-
-class SumOfTerms(nn.Module):
-    """The mean over rows of the sum of their loss terms."""
-
-    def forward(self, terms, y=None):
-        return sum(terms.values()).mean()
-
-
-def warm_up_and_cosine(progress):
-    """Return the learning rate's share of its peak at a share of the training."""
-    if progress < WARM_UP:
-        return progress / WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
 
 
 class Net(NeuralNet):
@@ -105,7 +90,7 @@ class Net(NeuralNet):
         """Time each epoch; print a line for it when asked to."""
         callbacks = [("epoch_timer", EpochTimer())]
         if self.verbose:
-            ignored = ["train_batch_count", "valid_batch_count"]
+            ignored = ["train_batch_count", "valid_batch_count", AVERAGE_LOSS]
             callbacks.append(("print_log", EpochLog(keys_ignored=ignored)))
         return callbacks
 
@@ -118,6 +103,8 @@ class Net(NeuralNet):
             for callback in callbacks
             for event in ("on_batch_begin", "on_batch_end", "on_grad_computed")
         )
+        # An event of our own, which costs no batch events.
+        self.step_callbacks_ = [c for c in callbacks if hasattr(c, "on_step_end")]
         # A scheduler of the user's takes the place of ours.
         self.is_scheduled_ = not any(isinstance(c, LRScheduler) for c in callbacks)
         return self
@@ -192,7 +179,7 @@ class Net(NeuralNet):
             batches.generator = self.generator_
         return batches
 
-    def train(self, rows, epochs, scheduled=True, generator=None):
+    def train(self, rows, epochs, scheduled=True, budget=None, generator=None):
         """Train for some epochs more, keeping the optimiser's state.
 
         The learning rate starts at `lr`, whatever an earlier schedule left.
@@ -201,8 +188,11 @@ class Net(NeuralNet):
         ----------
         rows : Rows
         epochs : int
+            How many; the most, where a callback ends training.
         scheduled : bool, default=True
             Whether the learning rate rises and falls.
+        budget : Budget or None, default=None
+            Whose rates to use; None is one cosine over all epochs.
         generator : torch.Generator or None, default=None
             What random draws come from; None is torch's own.
 
@@ -215,6 +205,7 @@ class Net(NeuralNet):
             check_watched(self.callbacks_)
         n_batches = len(self.get_iterator(rows, training=True))
         self.n_steps_ = epochs * n_batches if scheduled and self.is_scheduled_ else None
+        self.budget_ = budget
         self.step_ = 0
         if self.is_scheduled_:
             self._set_rates(1.0)
@@ -269,11 +260,15 @@ class Net(NeuralNet):
             group["lr"] = self.lr * relative * factor
 
     def _step_optimizer(self, step_fn):
-        if self.n_steps_ is not None:
+        if self.budget_ is not None:
+            self._set_rates(self.budget_.rate(self.step_))
+        elif self.n_steps_ is not None:
             # The middle of the step, so that neither the first nor the last is nothing.
             self._set_rates(warm_up_and_cosine((self.step_ + 0.5) / self.n_steps_))
         self.step_ += 1
         super()._step_optimizer(step_fn)
+        for callback in self.step_callbacks_:
+            callback.on_step_end(self)
 
     def train_step_single(self, batch, **fit_params):
         """One step of skorch's own loop."""
@@ -400,7 +395,3 @@ class Net(NeuralNet):
         # In mid-training; it holds the buffers of a whole step.
         state.pop("steps_", None)
         return state
-
-
-class StopTraining(KeyboardInterrupt):
-    """A callback asked for the end of training."""

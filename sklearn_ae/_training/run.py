@@ -1,6 +1,7 @@
 """From rows to trained weights: how long, in which batches."""
 
 import inspect
+import math
 import sys
 from warnings import warn
 
@@ -10,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._training import defaults
 from sklearn_ae._training.batches import Rows
-from sklearn_ae._training.net import WARM_UP
+from sklearn_ae._training.schedule import WARM_UP, budget_for
 
 
 def all_rows(rows, net, valid=None):
@@ -19,8 +20,36 @@ def all_rows(rows, net, valid=None):
     return Rows.for_device(rows, torch.device(net.device), valid)
 
 
-def run(estimator, rows, seed, *, max_epochs, scheduled):
+def follows_budget(estimator, rows):
+    """Whether training may last as long as the held-out rows say it pays.
+
+    Not where a bound, a patience or a schedule of the user's says how long.
+    """
+    return (
+        rows.valid is not None
+        and estimator.early_stopping
+        and estimator.max_epochs == estimator.n_iter_no_change == "auto"
+        and estimator.net_.is_scheduled_
+    )
+
+
+def run(estimator, rows, seed, *, max_epochs, scheduled, outlook=None):
     """Train an estimator's net on rows, all draws from one seed.
+
+    Parameters
+    ----------
+    estimator : Fitting
+        Whose net and parameters to use.
+    rows : Rows
+        Those to train on, with those held out.
+    seed : int
+    max_epochs : "auto" or int
+        Most epochs.
+    scheduled : bool
+        Whether the learning rate rises and falls.
+    outlook : str or None, default=None
+        What was seen of a gain before training, for the budget that ends it; None is a
+        number of epochs that is fixed before.
 
     Raises
     ------
@@ -29,20 +58,27 @@ def run(estimator, rows, seed, *, max_epochs, scheduled):
         called once the estimator is fitted.
     """
     net = estimator.net_
-    net.lr = defaults.peak_rate(estimator.learning_rate)
     largest = getattr(net.module_.encoder, "largest_batch", defaults.LARGEST_BATCH)
     net.batch_size = defaults.batch_rows(len(rows), estimator.batch_size, largest)
-    epochs = defaults.n_epochs(len(rows), net.batch_size, max_epochs)
+    budget = None
+    if outlook is None:
+        epochs = defaults.n_epochs(len(rows), net.batch_size, max_epochs)
+    else:
+        steps_per_epoch = math.ceil(len(rows) / net.batch_size)
+        budget = budget_for(outlook, steps_per_epoch)
+        epochs = budget.most_epochs(steps_per_epoch)
+    net.lr = defaults.peak_rate(estimator.learning_rate, budget)
     patience = None
-    if estimator.early_stopping:
+    if estimator.early_stopping and budget is None:
         patience = defaults.patience(epochs, estimator.n_iter_no_change)
     callbacks = dict(net.callbacks_)
     kl_warmup = getattr(callbacks.get("kl_warmup"), "share", 0.0)
     callbacks["keep_best"].set_params(
         patience=patience, grace=round(max(WARM_UP, kl_warmup) * epochs)
     )
+    callbacks["follow_budget"].set_params(budget=budget)
     with net.drawing(seed) as generator:
-        interrupted = net.train(rows, epochs, scheduled, generator)
+        interrupted = net.train(rows, epochs, scheduled, budget, generator)
     if interrupted and not net.history:
         raise KeyboardInterrupt
 

@@ -8,6 +8,7 @@ from sklearn_ae._optim.adamw import FlatAdamW
 from sklearn_ae._training import defaults
 from sklearn_ae._training.callbacks import KeepBest, check_callbacks, renewed
 from sklearn_ae._training.net import Net
+from sklearn_ae._training.schedule import FollowBudget
 from sklearn_ae._utils import Described, Interval, StrOptions
 
 OPTIMIZERS = {"adamw": FlatAdamW}
@@ -111,6 +112,7 @@ def make_net(estimator, factory, device, callbacks, seed):
         "weight_decay": float(estimator.weight_decay),
         "callbacks": [
             ("keep_best", KeepBest(patience=None, grace=0)),
+            ("follow_budget", FollowBudget()),
             *callbacks,
             *own,
         ],

@@ -4,12 +4,21 @@
 operations of the first batch, else autograd computes the gradients.
 """
 
+from torch import nn
+
 from sklearn_ae._training.recording import PlainStep, python_state, record_step
 
 # Recording costs as much time as it saves in about so many steps of a small network.
 FEWEST_STEPS = 60
 # How often to record anew after something has changed, before it is given up.
 MOST_RECORDINGS = 3
+
+
+class SumOfTerms(nn.Module):
+    """The mean over rows of the sum of their loss terms."""
+
+    def forward(self, terms, y=None):
+        return sum(terms.values()).mean()
 
 
 class Steps:

@@ -203,9 +203,10 @@ class HistoryDisplay:
             )
         history = estimator.history_
         if not history:
+            verdict = getattr(estimator, "verdict_", None)
+            why = verdict or "PCA reproduces its training rows exactly"
             raise ValueError(
-                f"This {name} ran no epoch, as PCA reproduces its training rows "
-                "exactly, so there is no history to draw."
+                f"This {name} ran no epoch, so there is no history to draw. {why}."
             )
         train, valid = (_losses(history, part) for part in ("train", "valid"))
         pca_loss = getattr(estimator, "pca_loss_", math.nan)

@@ -290,6 +290,11 @@ def _about_pca(estimator):
         )
     if gain != 0:
         return None
+    if not estimator.history_ and getattr(estimator, "verdict_", None) is not None:
+        return (
+            f"No network was trained. {estimator.verdict_}. A number for max_epochs "
+            "trains one nonetheless; or use sklearn.decomposition.PCA."
+        )
     if not estimator.history_:
         return (
             "PCA reproduces the training rows exactly, so there was nothing to learn: "
@@ -303,6 +308,9 @@ def _about_pca(estimator):
 
 
 def _about_epochs(estimator):
+    if estimator.max_epochs == "auto" and not _is_density(estimator):
+        # It went on for as long as that paid.
+        return None
     losses = [epoch.get("valid_loss", math.nan) for epoch in estimator.history_]
     if not losses or estimator.gain_over_pca_ == 0 or np.isnan(losses).any():
         return None

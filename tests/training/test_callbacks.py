@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sklearn_ae._training.callbacks import EpochLog, KeepBest
+from sklearn_ae._training.schedule import Budget, FollowBudget
 
 
 class PlayBack:
@@ -135,3 +136,73 @@ def test_a_log_of_a_random_start_or_a_further_training_has_no_pca():
 
 def test_a_log_without_held_out_rows_is_plain():
     assert Talker(5.5, [5.25]).log(valid=False)[0] == ["epoch", "train_loss", "dur"]
+
+
+def test_an_offer_is_taken_if_it_is_the_lowest():
+    net, callback = PlayBack(9, []), KeepBest(None, 0)
+    callback.on_train_begin(net)
+    callback.on_epoch_begin(net, dataset_valid=True)
+    for weight, loss in [(1, 5.0), (2, 6.0), (3, 4.0), (4, math.nan)]:
+        net._set(weight)
+        callback.offer(net, loss)
+    callback.on_train_end(net)
+    assert int(net.module_.weight) == 3
+
+
+class Looking(PlayBack):
+    """Its loss is the distance of its one weight from 10."""
+
+    def __init__(self):
+        super().__init__(0, [])
+        self.step_ = 0
+        self.is_over_ = False
+        self.callbacks_ = [("keep_best", KeepBest(None, 0))]
+        self.recorded = []
+        self.history = SimpleNamespace(record=lambda *item: self.recorded.append(item))
+        best = dict(self.callbacks_)["keep_best"]
+        best.on_train_begin(self)
+        best.on_epoch_begin(self, dataset_valid=True)
+
+    def row_losses(self, rows):
+        return np.array([abs(self.module_.weight.item() - 10)])
+
+    def wander(self, callback, n_epochs, steps_per_epoch=10):
+        callback.on_train_begin(self, X=SimpleNamespace(valid=True))
+        for epoch in range(n_epochs):
+            callback.on_epoch_begin(self)
+            for _ in range(steps_per_epoch):
+                self.step_ += 1
+                self._set(10 + (3 if self.step_ % 8 else -3))
+                callback.on_step_end(self)
+            callback.on_epoch_end(self)
+            if self.is_over_:
+                return epoch + 1
+        return n_epochs
+
+
+def test_a_budget_is_told_of_averages_and_weights_stay():
+    net, callback = Looking(), FollowBudget(Budget(200, 200, 400))
+    net.wander(callback, 20)
+    assert net.module_.weight.item() in (7, 13)
+    ((name, loss),) = net.recorded
+    assert name == "average_valid_loss"
+    # Each set of weights is three away, their average nearly there.
+    assert loss < 1
+    best = dict(net.callbacks_)["keep_best"]
+    assert best.best_loss_ == loss
+    best.on_train_end(net)
+    assert abs(net.module_.weight.item() - 10) == pytest.approx(loss, abs=1e-5)
+
+
+def test_the_end_of_the_budget_is_the_end_of_training():
+    callback = FollowBudget(Budget(200, 200, 400))
+    n_epochs = Looking().wander(callback, 1000)
+    assert 10 * n_epochs >= callback.budget.ends_at > 10 * (n_epochs - 1)
+    callback.on_train_end(None)
+    assert callback.average_ is callback.parameters_ is callback.rows_ is None
+
+
+def test_without_a_budget_nothing_is_followed():
+    net = Looking()
+    assert net.wander(FollowBudget(), 100) == 100
+    assert net.recorded == []

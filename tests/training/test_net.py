@@ -12,7 +12,8 @@ from torch import nn
 
 from sklearn_ae._optim.adamw import FlatAdamW
 from sklearn_ae._training.batches import Rows
-from sklearn_ae._training.net import Net, warm_up_and_cosine
+from sklearn_ae._training.net import Net
+from sklearn_ae._training.schedule import warm_up_and_cosine
 
 
 class Tiny(nn.Module):

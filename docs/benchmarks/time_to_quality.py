@@ -1,0 +1,415 @@
+"""Held-out error over PCA's against CPU seconds, at the defaults.
+
+`compare` checks out another version of the package and fits both in turn, each in a
+process of its own with one thread: the same tables, sizes, seeds and splits as
+versus_pca.py. `torch` gives a hand-written autoencoder of the same widths (fused Adam,
+one cosine schedule, standardised input) 1, 4 and 16 times the CPU time that ours took.
+`curves` draws error against time for six tables: ours, the hand-written one and
+`MLPRegressor`.
+
+    python docs/benchmarks/time_to_quality.py compare --before REVISION
+        [--group report] [--seeds 5] [--only NAME] [--estimator ae] [--images]
+        [--data FOLDER] [--out results.jsonl]
+    python docs/benchmarks/time_to_quality.py torch [the same options]
+    python docs/benchmarks/time_to_quality.py curves [--picture FILE]
+    python docs/benchmarks/time_to_quality.py table --out results.jsonl
+
+CPU seconds are those of the process (`time.process_time`), so that other work on the
+machine changes them little.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+# One thread, before NumPy and torch are imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import datasets
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPRegressor
+from torch import nn
+
+HERE = Path(__file__).resolve().parent
+# Held-out errors have this floor, a share of the variance, as in versus_pca.py.
+FLOOR = 1e-10
+MULTIPLES = (1, 4, 16)
+CURVES = (
+    ("digits", 8),
+    ("swiss roll", 2),
+    ("S curve", 2),
+    ("tanh factors", 4),
+    ("breast cancer, scaled", 2),
+    ("linear factors", 3),
+)
+
+
+def split_of(table, seed):
+    X = table.draw(np.random.RandomState(seed))
+    return train_test_split(X, test_size=1 / 3, random_state=seed)
+
+
+def error_ratio(errors, train, test, k, seed):
+    """Return a mean squared error over PCA's, and PCA's CPU seconds."""
+    begin = time.process_time()
+    pca = PCA(k, random_state=seed).fit(train)
+    seconds = time.process_time() - begin
+    floor = FLOOR * train.var(axis=0).mean()
+    pca_errors = test - pca.inverse_transform(pca.transform(test))
+    ratio = (np.mean(errors**2) + floor) / (np.mean(pca_errors**2) + floor)
+    return float(ratio), seconds
+
+
+# ---- ours
+
+
+def fit_ours(estimator, train, test, k, seed, **params):
+    """Return how a default fit did; for a VAE the ratio is nats a feature over PCA."""
+    # Imported late: a worker has the package of the version that it measures.
+    import sklearn_ae
+
+    cls = {"ae": "AutoencoderTransformer", "vae": "VAETransformer"}[estimator]
+    model = getattr(sklearn_ae, cls)(k, random_state=seed, **params)
+    begin = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(train)
+    seconds = time.process_time() - begin
+    errors = test - model.inverse_transform(model.transform(test))
+    ratio, pca_seconds = error_ratio(errors, train, test, k, seed)
+    row = {
+        "ratio": ratio,
+        "seconds": seconds,
+        "pca_seconds": pca_seconds,
+        "kept_pca": bool(model.gain_over_pca_ == 0),
+        "epochs": model.n_iter_,
+    }
+    if estimator == "vae":
+        pca = PCA(k, random_state=seed).fit(train)
+        row["nats"] = (model.score(test) - float(pca.score(test))) / train.shape[1]
+    return row
+
+
+def work():
+    """Fit what standard input says, a line for each, until it ends."""
+    torch.set_num_threads(1)
+    tables = {table.name: table for table in datasets.REPORT + datasets.SELECTION}
+    images = datasets.REPORT_IMAGES + datasets.SELECTION_IMAGES
+    tables |= {table.name: table for table in images}
+    # What a process pays once is no part of a fit.
+    warm = np.random.RandomState(0).normal(size=(60, 4))
+    for estimator in ("ae", "vae"):
+        fit_ours(estimator, warm, warm, 1, 0, max_epochs=2)
+    for line in sys.stdin:
+        task = json.loads(line)
+        if task["data"]:
+            datasets.use_images_of(task["data"])
+        train, test = split_of(tables[task["table"]], task["seed"])
+        row = fit_ours(task["estimator"], train, test, task["k"], task["seed"])
+        print(json.dumps(row), flush=True)
+
+
+class Worker:
+    """A process that fits with one version of the package."""
+
+    def __init__(self, folder):
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "work"],
+            env={**os.environ, "PYTHONPATH": str(folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, task):
+        print(json.dumps(task), file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())
+
+
+def check_out(revision, folder):
+    """Write the package as it was at a revision into a folder."""
+    archive = subprocess.run(
+        ["git", "archive", revision, "sklearn_ae"],
+        cwd=HERE.parents[1],
+        check=True,
+        capture_output=True,
+    ).stdout
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder
+
+
+def tasks_of(args):
+    group = args.group.upper()
+    tables = getattr(datasets, f"{group}_IMAGES" if args.images else group)
+    for table in tables:
+        if args.only is not None and args.only not in table.name:
+            continue
+        for seed in getattr(datasets, f"{group}_SEEDS")[: args.seeds]:
+            for k in table.sizes:
+                yield {
+                    "table": table.name,
+                    "k": k,
+                    "seed": seed,
+                    "estimator": args.estimator,
+                    "data": args.data,
+                }
+
+
+def compare(args):
+    with tempfile.TemporaryDirectory() as folder, open(args.out, "a") as out:
+        versions = {
+            "before": Worker(check_out(args.before, folder)),
+            "after": Worker(HERE.parents[1]),
+        }
+        for task in tasks_of(args):
+            for version, fit in versions.items():
+                row = {**task, "version": version, **fit(task)}
+                print(json.dumps(row), file=out, flush=True)
+        for worker in versions.values():
+            worker.process.stdin.close()
+            worker.process.wait()
+
+
+# ---- by hand
+
+
+def hand_written(train, k, seconds, seed):
+    """Train a plain autoencoder for about so many CPU seconds; return its function.
+
+    The number of steps is set from the time of the first ones, so that the cosine
+    schedule ends where the time does.
+    """
+    torch.manual_seed(seed)
+    d = train.shape[1]
+    width = int(np.clip(2 ** np.round(np.log2(16 * np.sqrt(d))), 128, 512))
+    sizes = [d, width, width, width, k, width, width, width, d]
+    layers = []
+    for i, (n_in, n_out) in enumerate(pairwise(sizes)):
+        layers.append(nn.Linear(n_in, n_out))
+        if i not in (3, 7):
+            layers.append(nn.SiLU())
+    net = nn.Sequential(*layers)
+    mean, scale = train.mean(axis=0), train.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    unit = float(np.sqrt(train.var(axis=0).mean())) or 1.0
+    x = torch.tensor((train - mean) / scale, dtype=torch.float32)
+    # Errors count in X's units, as for PCA.
+    weight = torch.tensor(scale / unit, dtype=torch.float32)
+    batch = int(np.clip(len(train) // 32, 16, 256))
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3, fused=True)
+    begin, step, n_steps = time.process_time(), 0, None
+    while n_steps is None or step < n_steps:
+        if n_steps is None and step == 30:
+            spent = time.process_time() - begin
+            n_steps = max(60, int(30 * seconds / spent))
+        progress = 0.0 if n_steps is None else step / n_steps
+        optimizer.param_groups[0]["lr"] = 1.5e-3 * (1 + np.cos(np.pi * progress))
+        rows = x[torch.randint(len(x), (batch,))]
+        loss = ((net(rows) - rows) * weight).square().sum(1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        step += 1
+    spent = time.process_time() - begin
+
+    def reconstruct(rows):
+        with torch.no_grad():
+            z = torch.tensor((rows - mean) / scale, dtype=torch.float32)
+            return net(z).numpy() * scale + mean
+
+    return reconstruct, spent
+
+
+def beside_torch(args):
+    torch.set_num_threads(1)
+    tables = {table.name: table for table in getattr(datasets, args.group.upper())}
+    hand_written(np.random.RandomState(0).normal(size=(100, 4)), 1, 0.1, 0)
+    ours = Worker(HERE.parents[1])
+    with open(args.out, "a") as out:
+        for task in tasks_of(args):
+            train, test = split_of(tables[task["table"]], task["seed"])
+            k, seed = task["k"], task["seed"]
+            row = ours(task)
+            print(json.dumps({**task, "version": "ours", **row}), file=out)
+            for multiple in MULTIPLES:
+                reconstruct, spent = hand_written(
+                    train, k, multiple * row["seconds"], seed
+                )
+                errors = test - reconstruct(test)
+                ratio, _ = error_ratio(errors, train, test, k, seed)
+                by_hand = {"ratio": ratio, "seconds": spent}
+                version = f"torch {multiple}x"
+                print(json.dumps({**task, "version": version, **by_hand}), file=out)
+            out.flush()
+    ours.process.stdin.close()
+
+
+# ---- curves
+
+
+def curve_of_ours(train, test, k):
+    points = []
+    for epochs in (2, 4, 8, 15, 30, 60, 120):
+        row = fit_ours("ae", train, test, k, 0, max_epochs=epochs)
+        points.append((row["seconds"], row["ratio"]))
+    row = fit_ours("ae", train, test, k, 0)
+    return points, (row["seconds"], row["ratio"])
+
+
+def curve_of_torch(train, test, k):
+    points = []
+    for seconds in (0.1, 0.3, 1, 3, 10):
+        reconstruct, spent = hand_written(train, k, seconds, 0)
+        errors = test - reconstruct(test)
+        points.append((spent, error_ratio(errors, train, test, k, 0)[0]))
+    return points
+
+
+def curve_of_regressor(train, test, k):
+    d = train.shape[1]
+    width = int(np.clip(2 ** np.round(np.log2(16 * np.sqrt(d))), 128, 512))
+    mean, scale = train.mean(axis=0), train.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    z, z_test = (train - mean) / scale, (test - mean) / scale
+    points = []
+    for epochs in (3, 10, 30, 100):
+        net = MLPRegressor(
+            (width, k, width), max_iter=epochs, random_state=0, early_stopping=False
+        )
+        begin = time.process_time()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            net.fit(z, z)
+        spent = time.process_time() - begin
+        predicted = net.predict(z_test).reshape(z_test.shape)
+        errors = (z_test - predicted) * scale
+        points.append((spent, error_ratio(errors, train, test, k, 0)[0]))
+    return points
+
+
+def curves(args):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    torch.set_num_threads(1)
+    tables = {table.name: table for table in datasets.REPORT}
+    hand_written(np.random.RandomState(0).normal(size=(100, 4)), 1, 0.1, 0)
+    figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
+    for axis, (name, k) in zip(axes.flat, CURVES, strict=True):
+        train, test = split_of(tables[name], 0)
+        fit_ours("ae", train, test, k, 0, max_epochs=2)
+        points, default = curve_of_ours(train, test, k)
+        lines = {
+            "sklearn_ae by max_epochs": points,
+            "torch by hand": curve_of_torch(train, test, k),
+            "MLPRegressor": curve_of_regressor(train, test, k),
+        }
+        for (label, line), marker in zip(lines.items(), "os^", strict=True):
+            axis.plot(
+                *zip(*line, strict=True), marker=marker, label=label, markersize=4
+            )
+            print(name, k, label, [(round(s, 2), round(r, 3)) for s, r in line])
+        axis.plot(
+            *default, "*", color="black", markersize=12, label="sklearn_ae, default"
+        )
+        print(name, k, "default", [round(value, 3) for value in default])
+        axis.axhline(1, color="grey", linewidth=1, label="PCA")
+        axis.set(xscale="log", yscale="log", title=f"{name}, {k} components")
+    for axis in axes[1]:
+        axis.set_xlabel("CPU seconds")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("held-out error over PCA's")
+    axes[0, 0].legend(fontsize=8)
+    figure.savefig(args.picture, dpi=110)
+
+
+# ---- tables
+
+
+def geometric_mean(values):
+    return float(np.exp(np.mean(np.log(values))))
+
+
+def print_table(path):
+    with open(path) as lines:
+        rows = [json.loads(line) for line in lines]
+    versions = list(dict.fromkeys(row["version"] for row in rows))
+    groups = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        groups[row["table"], row["k"]][row["version"]].append(row)
+    measure = "nats" if "nats" in rows[0] else "ratio"
+    head = " | ".join(f"{version}: {measure} | CPU s" for version in versions)
+    print(f"| data | k | {head} |\n|---|---|" + "---|---|" * len(versions))
+    for (name, k), by_version in groups.items():
+        cells = []
+        for version in versions:
+            fits = by_version[version]
+            values = [fit[measure] for fit in fits]
+            value = np.mean(values) if measure == "nats" else geometric_mean(values)
+            seconds = geometric_mean([fit["seconds"] for fit in fits])
+            cells.append(f"{value:.3f} | {seconds:.2f}")
+        print(f"| {name} | {k} | {' | '.join(cells)} |")
+    print()
+    first = {}
+    for version in versions:
+        fits = [row for row in rows if row["version"] == version]
+        values = np.array([fit[measure] for fit in fits])
+        seconds = np.array([fit["seconds"] for fit in fits])
+        first = first or {"seconds": seconds}
+        share = geometric_mean(seconds / first["seconds"])
+        line = (
+            f"{version}: {len(fits)} fits, CPU seconds {share:.3f} of {versions[0]}'s"
+        )
+        if measure == "ratio":
+            line += (
+                f", geometric mean ratio {geometric_mean(values):.3f}, above 1.001 in "
+                f"{(values > 1.001).sum()}, above 1.02 in {(values > 1.02).sum()}"
+            )
+        else:
+            line += (
+                f", mean {values.mean():+.4f} nats a feature, lowest {values.min():.4f}"
+            )
+        print(line)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=["compare", "torch", "curves", "table", "work"])
+    parser.add_argument("--before", default="HEAD")
+    parser.add_argument("--group", choices=["report", "selection"], default="report")
+    parser.add_argument("--estimator", choices=["ae", "vae"], default="ae")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", help="part of a table's name")
+    parser.add_argument("--images", action="store_true", help="the image sets alone")
+    parser.add_argument("--data", help="folder with mnist.npz and fashion_mnist.npz")
+    parser.add_argument("--out", default="time_to_quality.jsonl")
+    parser.add_argument("--picture", default="time_to_quality.png")
+    args = parser.parse_args()
+    if args.part == "work":
+        work()
+        return
+    parts = {"compare": compare, "torch": beside_torch, "curves": curves}
+    if args.part in parts:
+        parts[args.part](args)
+    if args.part != "curves":
+        print_table(args.out)
+
+
+if __name__ == "__main__":
+    main()

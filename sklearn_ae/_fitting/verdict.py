@@ -1,0 +1,226 @@
+"""Whether PCA leaves anything to learn, told before the price of training is paid.
+
+Two closed-form tests on the training rows, in hundredths of a second. What a decoder
+could add is looked for by ridge regression from random features [1]_ of PCA's code to
+what PCA leaves. An encoder that has to bend leaves no such trace: on a circle the two
+signs of the second score cancel. But products of the scores that PCA leaves out then
+depend on the code, and are looked for in the same way. Both are judged on rows that the
+regression did not see.
+
+References
+----------
+.. [1] Rahimi, A. & Recht, B. (2007). Random features for large-scale kernel machines.
+   Advances in Neural Information Processing Systems 20.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from sklearn.utils.extmath import randomized_svd
+
+# Most rows looked at, random features of the code, folds, and penalties of the ridge
+# for each row.
+MOST_ROWS, N_FEATURES, N_FOLDS = 4000, 256, 4
+PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
+# Standard deviations beyond which the features see no more of a code or a score.
+FAR = 3.0
+# How many of the axes that PCA leaves out are multiplied with each other.
+N_LEFT = 3
+# t values above which a decoder, or an encoder, may have something to learn. The
+# largest over all penalties and products is below these where there is nothing: a ridge
+# that finds nothing fits noise, and loses by it.
+DECODER_LEVEL, ENCODER_LEVEL = 0.0, 1.5
+# t values above which there is no doubt.
+CLEAR = 3.0
+# Share of what is left that lies along one axis, and of the last component's variance
+# that this axis has, above which a curve may fill the plane of the two better than a
+# line does, whatever depends on what.
+CROWDED = 0.5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the tests found before training; prints as a sentence.
+
+    Attributes
+    ----------
+    decoder_t : float
+        t value of what a decoder gains on the rows.
+    encoder_t : float
+        t value of what products of further scores gain on the rows.
+    is_crowded : bool
+        Whether the last component and what it leaves are of the same kind.
+    n_rows : int
+        Number of rows that were looked at.
+    """
+
+    decoder_t: float
+    encoder_t: float
+    is_crowded: bool
+    n_rows: int
+
+    @property
+    def finding(self) -> Literal["clear", "hidden", "crowded", "doubtful", "pca"]:
+        """What is to be expected of training.
+
+        "clear": the decoder gains from the first steps on. "hidden": a gain shows once
+        the encoder has bent. "crowded": a curve may fill a plane better than a line.
+        "doubtful": there may be a gain. "pca": there is none.
+        """
+        if self.decoder_t > CLEAR:
+            return "clear"
+        if self.encoder_t > CLEAR:
+            return "hidden"
+        if self.is_crowded:
+            return "crowded"
+        if self.decoder_t > DECODER_LEVEL or self.encoder_t > ENCODER_LEVEL:
+            return "doubtful"
+        return "pca"
+
+    @property
+    def expects_gain(self) -> bool:
+        """Whether a gain on held-out rows would be no surprise."""
+        return self.finding in ("clear", "hidden")
+
+    def __str__(self) -> str:
+        expected = {
+            "clear": "PCA leaves what a decoder can learn",
+            "hidden": "PCA leaves what an encoder that bends can learn",
+            "crowded": "PCA leaves an axis like its last one, which a curve may share",
+            "doubtful": "It is in doubt that PCA leaves anything to learn",
+            "pca": "PCA leaves nothing to learn",
+        }
+        return (
+            f"{expected[self.finding]}: on {self.n_rows} rows the decoder's test has "
+            f"t = {self.decoder_t:.3g}, the encoder's t = {self.encoder_t:.3g}"
+        )
+
+
+def look_for_structure(rows, encode_weight, decode_weight, rng):
+    """Test whether PCA leaves something that networks may learn.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Centred rows.
+    encode_weight : ndarray of shape (n_features, n_components)
+        From a row to its whitened code.
+    decode_weight : ndarray of shape (n_components, n_features)
+        And back.
+    rng : RandomState
+        For the random features.
+
+    Returns
+    -------
+    verdict : Verdict
+    """
+    code = rows @ encode_weight
+    left = rows - code @ decode_weight
+    left -= left.mean(axis=0)
+    scale = np.abs(left).max(initial=0.0)
+    if len(rows) < 2 * N_FOLDS or not scale > 0:
+        return Verdict(0.0, 0.0, is_crowded=False, n_rows=len(rows))
+    # So that squares stay in range whatever the units of X.
+    left /= scale
+    weakest = np.square(decode_weight / scale).sum(axis=1).min() * len(rows)
+    scores, lengths = _leading_scores(left, rng)
+    of_rows, of_products = _cross_gains(_features(code, rng), left, _products(scores))
+    crowd = max(np.square(left).sum(), weakest)
+    return Verdict(
+        decoder_t=_largest_t(of_rows),
+        encoder_t=_largest_t(of_products),
+        is_crowded=bool(lengths[0] ** 2 > CROWDED * crowd),
+        n_rows=len(rows),
+    )
+
+
+def _leading_scores(left, rng):
+    """Return scores along the leading axes, and the axes' singular values."""
+    n_left = min(N_LEFT, *left.shape)
+    scores, lengths, _ = randomized_svd(left, n_left, random_state=rng)
+    # Rounding is no axis.
+    live = lengths > 1e-6 * lengths[0]
+    return scores[:, live], lengths[live]
+
+
+def _features(code, rng):
+    """Return the code and random functions of it, none of which runs away."""
+    near = FAR * np.tanh(code / FAR)
+    directions = rng.normal(size=(code.shape[1], N_FEATURES)) / code.shape[1] ** 0.5
+    shifts = rng.normal(size=N_FEATURES)
+    inner = 2 * (near @ directions.astype(code.dtype) + shifts.astype(code.dtype))
+    return np.column_stack([code, inner / (1 + np.exp(-inner))])
+
+
+def _products(scores):
+    """Return all products of two columns, of unit spread and clipped."""
+    scores = np.clip(scores / scores.std(axis=0), -FAR, FAR)
+    first, second = np.triu_indices(scores.shape[1])
+    products = scores[:, first] * scores[:, second]
+    return products - products.mean(axis=0)
+
+
+def _largest_t(gains):
+    """Return the largest t value of the means over rows."""
+    gains = gains.reshape(len(gains), -1)
+    errors = gains.std(axis=0, ddof=1) / np.sqrt(len(gains))
+    usable = errors > 0
+    return float(np.max(gains.mean(axis=0)[usable] / errors[usable], initial=-np.inf))
+
+
+def _cross_gains(features, left, products):
+    """Return by how much ridge regression beats the mean, in squared error.
+
+    By the fit to the other folds.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_rows, n_features)
+        What to predict from; the rows are in random order.
+    left : ndarray of shape (n_rows, n_columns)
+        What to predict, counted together.
+    products : ndarray of shape (n_rows, n_products)
+        What else to predict, counted each on its own.
+
+    Returns
+    -------
+    of_rows : ndarray of shape (n_rows, n_penalties)
+    of_products : ndarray of shape (n_rows, n_penalties, n_products)
+    """
+    n_rows, n_products = products.shape
+    of_rows = np.empty((n_rows, len(PENALTIES)))
+    of_products = np.empty((n_rows, len(PENALTIES), n_products))
+    targets = np.column_stack([products, left])
+    fold = np.arange(n_rows) % N_FOLDS
+    for number in range(N_FOLDS):
+        seen, held = fold != number, fold == number
+        centre, mean = features[seen].mean(axis=0), targets[seen].mean(axis=0)
+        inputs = features[seen] - centre
+        spread = inputs.std(axis=0)
+        spread[spread == 0] = 1.0
+        others = (features[held] - centre) / spread
+        wanted = targets[held] - mean
+        fits = _ridge(inputs / spread, targets[seen] - mean, others)
+        for index, fitted in enumerate(fits):
+            # wanted^2 - (wanted - fitted)^2
+            more = 2 * wanted - fitted
+            of_products[held, index] = (fitted * more)[:, :n_products]
+            of_rows[held, index] = np.einsum(
+                "ij,ij->i", fitted[:, n_products:], more[:, n_products:]
+            )
+    return of_rows, of_products
+
+
+def _ridge(inputs, targets, others):
+    """Yield predictions for other rows by each penalty, from the smaller system."""
+    n_rows, n_features = inputs.shape
+    is_wide = n_features > n_rows
+    gram = inputs @ inputs.T if is_wide else inputs.T @ inputs
+    cross = targets if is_wide else inputs.T @ targets
+    basis = others @ inputs.T if is_wide else others
+    values, vectors = np.linalg.eigh(gram)
+    cross, basis = vectors.T @ cross, basis @ vectors
+    for penalty in PENALTIES:
+        shrunk = np.maximum(values, 0.0) + penalty * n_rows
+        yield basis @ (cross / shrunk[:, np.newaxis])

@@ -1,0 +1,163 @@
+"""The tests before training, on rows whose structure is known."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_moons, make_swiss_roll
+from sklearn.decomposition import PCA
+
+from sklearn_ae._fitting.verdict import Verdict, look_for_structure
+
+SIZES = [30, 200, 600]
+
+
+def judged(X, k, seed=0, unit=1.0):
+    """Return the verdict on rows in a unit."""
+    rows = X - X.mean(axis=0)
+    pca = PCA(k).fit(rows)
+    scale = np.sqrt(pca.explained_variance_)[:, np.newaxis]
+    encode = (pca.components_ / scale).T / unit
+    decode = pca.components_ * scale * unit
+    parts = [part.astype(np.float32) for part in (rows * unit, encode, decode)]
+    return look_for_structure(*parts, np.random.RandomState(seed))
+
+
+def turned(plane, rng, n_features=5, noise=0.05):
+    signal = plane @ rng.normal(size=(plane.shape[1], n_features))
+    return signal + noise * rng.normal(size=signal.shape)
+
+
+def circle(rng):
+    angle = rng.uniform(0, 2 * np.pi, 600)
+    return turned(np.c_[np.cos(angle), np.sin(angle)], rng)
+
+
+def sphere(rng):
+    points = rng.normal(size=(800, 3))
+    return turned(points / np.linalg.norm(points, axis=1, keepdims=True), rng, 8)
+
+
+def torus(rng):
+    a, b = rng.uniform(0, 2 * np.pi, (2, 1000))
+    ring = 2 + np.cos(b)
+    return turned(np.c_[ring * np.cos(a), ring * np.sin(a), np.sin(b)], rng, 6)
+
+
+def tanh_factors(rng):
+    signal = np.tanh(2 * rng.normal(size=(600, 2)) @ rng.normal(size=(2, 12)))
+    return signal + 0.05 * rng.normal(size=signal.shape)
+
+
+DECODED = {
+    "swiss roll": (lambda rng: make_swiss_roll(600, random_state=rng)[0], 2),
+    "tanh factors": (tanh_factors, 2),
+    "moons": (
+        lambda rng: turned(make_moons(600, noise=0.05, random_state=rng)[0], rng),
+        1,
+    ),
+}
+BENT = {"circle": (circle, 1), "sphere": (sphere, 2), "torus": (torus, 2)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", DECODED)
+def test_what_a_decoder_can_learn_is_clear(name, seed):
+    draw, k = DECODED[name]
+    verdict = judged(draw(np.random.RandomState(seed)), k)
+    assert verdict.finding == "clear"
+    assert verdict.expects_gain
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", BENT)
+def test_what_an_encoder_has_to_bend_for_is_found(name, seed):
+    """No decoder can predict from PCA's code what it leaves of them."""
+    draw, k = BENT[name]
+    verdict = judged(draw(np.random.RandomState(seed)), k)
+    assert verdict.encoder_t > 3
+    assert verdict.expects_gain
+
+
+@pytest.mark.parametrize("n_rows", SIZES)
+def test_linear_data_with_noise_mostly_end_at_the_verdict(n_rows):
+    found = []
+    for seed in range(20):
+        rng = np.random.RandomState(seed)
+        X = rng.normal(size=(n_rows, 3)) * [3, 2, 1.5] @ rng.normal(size=(3, 10))
+        X += rng.normal(size=X.shape)
+        found.append(judged(X, 3).finding)
+    assert found.count("pca") >= 16
+    assert "clear" not in found
+    assert "hidden" not in found
+
+
+def test_axes_of_one_kind_are_crowded(rng):
+    X = turned(rng.normal(size=(600, 2)), rng, noise=0.01)
+    X = (X - X.mean(axis=0)) @ PCA(2, whiten=True).fit(X).components_.T
+    X /= X.std(axis=0)
+    assert judged(X, 1).finding == "crowded"
+
+
+@pytest.mark.parametrize("unit", [2.0**-90, 2.0**60])
+@pytest.mark.parametrize("draw", [circle, tanh_factors])
+def test_units_do_not_matter(draw, unit, rng):
+    """Powers of two lose no digit of a float32."""
+    X = draw(rng)
+    assert judged(X, 1, unit=unit) == judged(X, 1)
+
+
+def test_the_seed_decides(rng):
+    X = tanh_factors(rng)
+    assert judged(X, 2, seed=3) == judged(X, 2, seed=3) != judged(X, 2, seed=4)
+
+
+def test_rows_are_not_modified(rng):
+    rows = circle(rng)
+    rows -= rows.mean(axis=0)
+    axis = PCA(1).fit(rows).components_
+    before = rows.copy()
+    look_for_structure(rows, axis.T, axis, rng)
+    np.testing.assert_array_equal(rows, before)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.zeros((20, 3)),
+        np.ones((2, 3)),
+        np.outer(np.arange(20.0) - 9.5, [1, 0, 0]),
+        np.outer(np.arange(20.0) - 9.5, [1, 1, 0]),
+        np.repeat([[-1.0, 0, 2], [1.0, 0, -2]], 10, axis=0),
+    ],
+    ids=["constant", "two rows", "exact", "one axis left", "two points"],
+)
+def test_degenerate_rows_pass(rows):
+    axis = np.array([[1.0, 0.0, 0.0]])
+    verdict = look_for_structure(rows, axis.T, axis, np.random.RandomState(0))
+    assert not np.isnan([verdict.decoder_t, verdict.encoder_t]).any()
+
+
+def test_more_features_than_rows(rng):
+    verdict = judged(rng.normal(size=(40, 300)), 2)
+    assert verdict.finding == "pca"
+    assert verdict.n_rows == 40
+
+
+@pytest.mark.parametrize(
+    ("decoder_t", "encoder_t", "is_crowded", "finding"),
+    [
+        (4, 0, False, "clear"),
+        (4, 9, True, "clear"),
+        (2, 9, True, "hidden"),
+        (-2, 0, True, "crowded"),
+        (1, 0, False, "doubtful"),
+        (-1, 2, False, "doubtful"),
+        (-1, 1.4, False, "pca"),
+        (-np.inf, -np.inf, False, "pca"),
+    ],
+)
+def test_findings(decoder_t, encoder_t, is_crowded, finding):
+    verdict = Verdict(decoder_t, encoder_t, is_crowded, n_rows=100)
+    assert verdict.finding == finding
+    assert verdict.expects_gain == (finding in ("clear", "hidden"))
+    assert f"t = {decoder_t:.3g}" in str(verdict)
+    assert "100 rows" in str(verdict)
