@@ -85,7 +85,8 @@ class AutoencoderTransformer(
         cools down; not at all where closed-form tests say that PCA leaves nothing to
         learn, see `verdict_`. It needs ``early_stopping=True``,
         ``n_iter_no_change="auto"`` and no scheduler among `callbacks`; else it is as
-        many epochs as make 2000 steps, within [20, 300].
+        many epochs as make 2000 steps, within [20, 300]; beyond 100 000 rows fewer than
+        20: 4 for a million.
     early_stopping : bool, default=True
         Whether to stop when the loss on held-out rows no longer falls.
     validation_fraction : "auto", float or None, default="auto"

@@ -97,7 +97,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         `networks.Conv`.
     max_epochs : "auto" or int, default="auto"
         Most passes over the rows. "auto" is as many as make 2000 steps, within
-        [20, 300].
+        [20, 300]; beyond 100 000 rows, fewer than 20: 4 for a million.
     early_stopping : bool, default=True
         Whether to stop when the loss on held-out rows no longer falls.
     validation_fraction : "auto", float or None, default="auto"

@@ -13,6 +13,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn_ae._fitting.guard import DEFAULT_LEVEL, GuardResult, paired_t_test
 from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.start import centred_float32, fit_start
+from sklearn_ae._inference import thinned
+from sklearn_ae._training.batches import Rows
 from sklearn_ae._training.callbacks import renewed
 from sklearn_ae._training.run import all_rows, run, tell_interrupt
 from sklearn_ae._training.settings import (
@@ -320,8 +322,8 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         self._say(self.guard_)
 
     def _compared_losses(self, rows):
-        """Return what the guard compares: the loss of each row."""
-        return self.net_.row_losses(rows)
+        """Return what the guard compares: the loss of each row, or of some of many."""
+        return self.net_.row_losses(Rows(thinned(rows.data), device=rows.device))
 
     def _test(self, gains, other_gains):
         """Return the statistic and the p-value of rows' gains over a baseline."""

@@ -7,13 +7,15 @@ that a module needs.
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
 
+from sklearn_ae._fitting.axes import (
+    axes_of_covariance,
+    axes_of_rows,
+    has_cheap_covariance,
+    scales_alone,
+)
 from sklearn_ae._modules.frames import NOISE_FLOOR, UNKNOWN_SHARE
 
-# How often principal axes are computed anew from rows that they filled, and how often
-# one set of axes fills them.
-FILL_ROUNDS, FILL_STEPS = 10, 5
 # A share of the variance below which float32 arithmetic sees nothing.
 NEGLIGIBLE = 1e-12
 # Below this scale float32 loses the digits of ordinary arithmetic on the data.
@@ -96,7 +98,7 @@ def column_means(X):
     with np.errstate(over="ignore", invalid="ignore"):
         means = np.mean(X, axis=0, dtype=np.float64)
         if np.isnan(means).any():
-            means = np.nanmean(X, axis=0, dtype=np.float64)
+            means = np.mean(X, axis=0, dtype=np.float64, where=~np.isnan(X))
         # So that columns of equal values have no spread, though sums are rounded.
         means = np.clip(means, np.fmin.reduce(X), np.fmax.reduce(X))
         return means.astype(X.dtype)
@@ -107,8 +109,11 @@ def centred_or_infinite(X, mean):
 
     What is beyond the range of float32 becomes infinite.
     """
+    centred = np.empty(X.shape, dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.subtract(X, mean, dtype=mean.dtype).astype(np.float32, copy=False)
+        # Into the array: there is no copy of X in double precision.
+        np.subtract(X, mean, out=centred, dtype=mean.dtype, casting="same_kind")
+    return centred
 
 
 def centred_float32(X, mean):
@@ -148,88 +153,44 @@ def fit_start(X, n_components, init, random_state):
     start : Start
     rows : ndarray of shape (n_samples, n_features)
         The centred rows as float32, with NaN.
-
-    References
-    ----------
-    .. [1] Josse, J. & Husson, F. (2012). Handling missing values in exploratory
-       multivariate data analysis methods. Journal de la Societe Francaise de
-       Statistique 153(2), 79-99.
     """
     mean = column_means(X)
     rows = centred_float32(X, mean)
-    centred = np.subtract(X, mean, dtype=np.float64)
-    missing = np.isnan(centred)
-    is_incomplete = bool(missing.any())
-    degrees = len(X) - 1
-    if is_incomplete:
-        centred[missing] = 0.0
-        degrees = np.maximum((~missing).sum(axis=0) - 1, 1)
-    # A power of two, so that dividing by it is exact: squares of very large or very
-    # small data stay in range.
-    largest = max(centred.max(), -centred.min())
-    unit = 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0
-    centred /= unit
-
-    feature_scale = np.sqrt(np.einsum("ij,ij->j", centred, centred) / degrees)
-    scale = float(np.sqrt(np.mean(feature_scale**2))) or 1.0
+    unit = _unit(X, mean)
+    # A sum has NaN where a value has, without an array of flags.
+    is_incomplete = bool(np.isnan(rows.sum(dtype=np.float64)))
+    if init == "random":
+        axes = scales_alone(X, mean, unit, n_components)
+    elif has_cheap_covariance(X.shape) and not is_incomplete:
+        axes = axes_of_covariance(X, mean, unit, n_components)
+    else:
+        axes = axes_of_rows(X, mean, unit, n_components, random_state)
+    scale = float(np.sqrt(np.mean(axes.feature_scale**2))) or 1.0
     if scale * unit < SMALLEST_SCALE:
         raise ValueError(
             "X has values too small for float32, in which the network computes; "
             "scale X, for instance with StandardScaler."
         )
-    variances = np.zeros(n_components)
-    if init == "random":
-        components = None
-        residual_scale = feature_scale
-        noise_variance = scale**2
-    else:
-        n_axes = min(n_components, *X.shape)
-        # Rows that are all alike have no variance to take shares of.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if is_incomplete:
-                _fill(centred, missing, n_axes, random_state)
-            pca = PCA(n_axes, random_state=random_state).fit(centred)
-        variances[:n_axes] = pca.explained_variance_
-        variances[variances <= 100 * np.finfo(float).eps * variances.max()] = 0.0
-        components = np.zeros((n_components, X.shape[1]))
-        components[:n_axes] = pca.components_
-        components[variances == 0] = 0.0
-        centred -= (centred @ components.T) @ components
-        if is_incomplete:
-            centred[missing] = 0.0
-        residual_scale = np.sqrt(np.einsum("ij,ij->j", centred, centred) / degrees)
-        # What was filled in has next to no noise.
-        noise_variance = float(pca.noise_variance_) / (1 - missing.mean())
     # As many axes as rows can have reproduce rows of any noise, and tell nothing of it.
     is_told = init == "random" or len(X) - 1 > n_components
     least = NOISE_FLOOR if is_told else UNKNOWN_SHARE
-    noise_variance = max(noise_variance, (least * scale) ** 2)
+    noise_variance = max(axes.noise_variance, (least * scale) ** 2)
     start = Start(
         mean=mean,
-        feature_scale=feature_scale * unit,
+        feature_scale=axes.feature_scale * unit,
         scale=scale * unit,
-        components=components,
-        variances=variances * unit**2,
-        residual_scale=residual_scale * unit,
+        components=axes.components,
+        variances=axes.variances * unit**2,
+        residual_scale=axes.residual_scale * unit,
         noise_variance=noise_variance * unit**2,
         is_incomplete=is_incomplete,
     )
     return start, rows
 
 
-def _fill(centred, missing, n_axes, random_state):
-    """Fill what is missing in place, by PCA of what was filled in before [1]_.
-
-    Scores shrink by the share that noise has in their variance, so that axes are not
-    fitted to values of their own making.
-    """
-    observed = 1 - missing.mean()
-    for _ in range(FILL_ROUNDS):
-        pca = PCA(n_axes, random_state=random_state).fit(centred)
-        variances = pca.explained_variance_
-        live = variances > 0
-        noise = pca.noise_variance_ / observed
-        kept = np.maximum(1 - noise / np.where(live, variances, 1.0), 0.0) * live
-        for _ in range(FILL_STEPS):
-            filled = (centred @ pca.components_.T) * kept @ pca.components_
-            np.copyto(centred, filled, where=missing)
+def _unit(X, mean):
+    """Return what to divide centred rows by: a power of two, so that it is exact."""
+    above = np.subtract(np.fmax.reduce(X), mean, dtype=np.float64)
+    below = np.subtract(mean, np.fmin.reduce(X), dtype=np.float64)
+    largest = max(above.max(), below.max())
+    return 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0

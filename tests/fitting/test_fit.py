@@ -7,8 +7,11 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+import torch
 
 from sklearn_ae import summary
+from sklearn_ae._inference import MOST_CODES
+from sklearn_ae._training.batches import Rows
 from sklearn_ae.likelihoods import Categorical, Gaussian, Mixed
 from sklearn_ae.networks import MLP
 
@@ -203,3 +206,12 @@ def test_a_fit_ends_with_the_verdict(make, noise, guard, capsys):
     assert lines[-1] == str(model.guard_)
     assert "was kept" in lines[-1]
     assert lines[0].startswith(f"PCA: valid_loss {model.pca_loss_:.4f}")
+
+
+def test_the_guard_looks_at_some_of_many_training_rows(make, rng):
+    model = make(max_epochs=1).fit(rng.normal(size=(50, 3)))
+    for n_rows, most in [(50, 50), (3 * MOST_CODES, MOST_CODES)]:
+        rows = Rows(torch.from_numpy(rng.normal(size=(n_rows, 3)).astype(np.float32)))
+        losses = model._compared_losses(rows)
+        assert len(losses) == most
+        assert np.isfinite(losses).all()

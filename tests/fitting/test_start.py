@@ -1,5 +1,7 @@
 """The centre, the scales and the PCA that training starts from."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -93,3 +95,67 @@ def test_a_start_of_two_rows_that_miss_values(init, n_components):
     start = start_of(X, n_components, init)
     for value in vars(start).values():
         assert value is None or np.isfinite(value).all()
+
+
+OFFSETS = [0.0, 1e6, -3e-4]
+
+
+@pytest.mark.parametrize("n_components", [1, 3, 6])
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_start_of_chunks_is_pca(rng, dtype, offset, n_components):
+    """More rows than a chunk has, and not a multiple of it."""
+    X = rng.normal(size=(20_000, 2)) @ rng.normal(size=(2, 6))
+    X = (X + rng.uniform(-1, 1, size=(20_000, 6)) + offset).astype(dtype)
+    pca = PCA(n_components, svd_solver="full").fit(X.astype(np.float64))
+    start = start_of(X, n_components)
+    np.testing.assert_allclose(start.variances, pca.explained_variance_, rtol=1e-5)
+    np.testing.assert_allclose(start.components, pca.components_, atol=1e-5)
+    if n_components < 6:
+        assert start.noise_variance == pytest.approx(pca.noise_variance_, rel=1e-5)
+    np.testing.assert_allclose(
+        start.feature_scale, X.std(axis=0, ddof=1, dtype=np.float64), rtol=1e-5
+    )
+    residual = X - pca.inverse_transform(pca.transform(X.astype(np.float64)))
+    np.testing.assert_allclose(
+        start.residual_scale,
+        residual.std(axis=0, ddof=1),
+        rtol=1e-5,
+        atol=1e-5 * start.scale,
+    )
+
+
+def test_long_rank_deficient_data_are_exact(rng):
+    X = rng.normal(size=(500, 2)) @ rng.normal(size=(2, 6))
+    start = start_of(X, 3)
+    assert start.is_exact
+    assert start.variances[2] == 0
+    assert (start.components[2] == 0).all()
+
+
+def test_a_small_column_has_no_more_left_than_it_had(rng):
+    X = rng.normal(size=(2000, 6)) * [1e6, 1e6, 1e6, 1.0, 1e-3, 0.0]
+    start = start_of(X)
+    assert (start.residual_scale <= start.feature_scale).all()
+    assert start.feature_scale[5] == 0
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_long_tables_are_not_copied_in_double_precision(rng, init, dtype):
+    """There are the float32 rows, flags and chunks."""
+    X = rng.normal(size=(400_000, 10)).astype(dtype)
+    tracemalloc.start()
+    try:
+        _, rows = fit_start(X, 2, init, np.random.RandomState(0))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < rows.nbytes + 0.3 * X.size * 8
+
+
+def test_scales_without_axes_are_those_of_observed_values(X, rng):
+    X[rng.uniform(size=X.shape) < 0.2] = np.nan
+    start = start_of(X, init="random")
+    np.testing.assert_allclose(start.feature_scale, np.nanstd(X, axis=0, ddof=1))
+    assert start.components is None
