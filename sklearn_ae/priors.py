@@ -33,9 +33,8 @@ from torch import nn
 from sklearn_ae._modules.codes import FittedMixture, MixtureCodes, StandardNormalCodes
 from sklearn_ae._utils import Interval, RandomStateLike, check_parameters
 
-# Every number of components up to this one is tried, larger ones in growing steps.
-TRIED_IN_TURN = 10
-GROWTH = 1.4
+# Numbers of components grow by this factor, until the BIC has risen so often in a row.
+GROWTH, RISES = 1.4, 2
 # Rows of which a prior's density is computed at a time.
 PART = 1024
 
@@ -74,27 +73,26 @@ class StandardNormal(BaseEstimator):
 
 
 def _mixture_sizes(largest):
-    size = 1
-    while size <= largest:
-        yield size
-        size = size + 1 if size < TRIED_IN_TURN else round(GROWTH * size)
+    yield (size := 1)
+    while size < largest:
+        yield (size := min(math.ceil(GROWTH * size), largest))
 
 
 class GaussianMixture(BaseEstimator):
     """Mixture of Gaussians fitted to training codes.
 
     scikit-learn's mixture with full covariances; the number of its components is the
-    one with the lowest BIC. `AutoencoderTransformer` samples from it. `VAETransformer`
-    trains with a standard normal prior and fits the mixture to draws of the training
-    rows' codes afterwards; it is kept as the prior if it makes held-out rows
-    significantly more likely.
+    one with the lowest BIC of those tried. `AutoencoderTransformer` samples from it.
+    `VAETransformer` trains with a standard normal prior and fits the mixture to draws
+    of the training rows' codes afterwards; it is kept as the prior if it makes held-out
+    rows significantly more likely.
 
     Parameters
     ----------
     max_components : int, default=10
-        The largest number of mixture components tried: each up to 10, then each 1.4
-        times the last until the BIC rises. ``latent_density="gaussian_mixture"``
-        stands for one of up to 40.
+        The largest number of mixture components tried: after 1, 2, 3, 5, 7 and 10,
+        each 1.4 times the last, until the BIC has risen twice.
+        ``latent_density="gaussian_mixture"`` stands for one of up to 40.
     random_state : int, RandomState or None, default=None
         For the mixture's starting points; the autoencoders seed None from their own
         `random_state`.
@@ -201,13 +199,15 @@ class GaussianMixture(BaseEstimator):
             int(self.max_components), len(codes) // (2 * (codes.shape[1] + 1))
         )
         random_state = check_random_state(self.random_state)
-        best, least = None, np.inf
+        best, least, rises = None, np.inf, 0
         for size in _mixture_sizes(max(1, largest)):
             mixture = _SklearnMixture(size, reg_covar=1e-6, random_state=random_state)
             bic = mixture.fit(codes).bic(codes)
             if bic < least:
-                best, least = mixture, bic
-            elif size > TRIED_IN_TURN:
+                best, least, rises = mixture, bic, 0
+                continue
+            rises += 1
+            if rises == RISES:
                 # The larger, the dearer: enough of them.
                 break
         return best

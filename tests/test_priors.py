@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.neighbors import KernelDensity
 
-from sklearn_ae.priors import GaussianMixture, StandardNormal, VampPrior
+from sklearn_ae.priors import (
+    GaussianMixture,
+    StandardNormal,
+    VampPrior,
+    _mixture_sizes,
+)
 
 
 def built(prior, n_components, n_features=4):
@@ -193,6 +199,32 @@ def test_mixture_keeps_constant_columns(rng):
 def test_max_components_is_an_upper_bound(two_clusters):
     density = GaussianMixture(max_components=1, random_state=0).fit(two_clusters)
     assert density.mixture_.n_components == 1
+
+
+@pytest.mark.parametrize(
+    ("largest", "sizes"),
+    [
+        (1, [1]),
+        (4, [1, 2, 3, 4]),
+        (10, [1, 2, 3, 5, 7, 10]),
+        (40, [1, 2, 3, 5, 7, 10, 14, 20, 28, 40]),
+    ],
+)
+def test_numbers_of_components_grow_up_to_the_largest(largest, sizes):
+    assert list(_mixture_sizes(largest)) == sizes
+
+
+def test_no_more_mixtures_are_fitted_once_the_bic_rose_twice(rng, monkeypatch):
+    fitted = []
+    fit = SklearnMixture.fit
+
+    def counted(self, codes):
+        fitted.append(self.n_components)
+        return fit(self, codes)
+
+    monkeypatch.setattr(SklearnMixture, "fit", counted)
+    GaussianMixture(max_components=40, random_state=0).fit(rng.normal(size=(500, 2)))
+    assert fitted == [1, 2, 3]
 
 
 def test_an_autoencoder_s_codes_have_as_many_components_as_clusters(make_ae, rng):
