@@ -11,11 +11,15 @@ from sklearn.base import BaseEstimator, clone
 from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._estimators.imputation import ReconstructionImputer
 from sklearn_ae._fitting.autoencoder import AutoencoderFitting
-from sklearn_ae._fitting.build import PART_CONSTRAINTS, Parts, build_autoencoder
-from sklearn_ae._fitting.clipping import clipping_link
+from sklearn_ae._fitting.build import (
+    PART_CONSTRAINTS,
+    Parts,
+    build_autoencoder,
+    clipping_link,
+)
 from sklearn_ae._inference import check_finite, thinned
 from sklearn_ae._utils import RandomStateLike, StrOptions, component, resolve
-from sklearn_ae.losses import LOSSES
+from sklearn_ae.losses import LOSSES, SquaredError
 from sklearn_ae.priors import CODE_DENSITIES
 
 # Training rows whose codes are kept for the density that `sample` draws from.
@@ -261,6 +265,9 @@ class AutoencoderTransformer(
             loss,
             clipping_link(self, loss, start.mean, X),
         )
+
+    def _is_basis_free(self):
+        return type(resolve(self.loss, LOSSES)) is SquaredError
 
     def _gain(self, baseline, losses):
         before = baseline.mean()

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, clone
 
 from sklearn_ae._fitting.guard import DEFAULT_LEVEL, GuardResult, paired_t_test
 from sklearn_ae._fitting.held_out import hold_out
+from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
 from sklearn_ae._fitting.start import centred_float32, fit_start
 from sklearn_ae._inference import thinned
 from sklearn_ae._training.batches import Rows
@@ -68,6 +69,10 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         "pca" for nothing, None where the number of epochs is fixed before.
         """
         return None
+
+    def _is_basis_free(self):
+        """Whether the loss is the same in every orthonormal basis of features."""
+        return False
 
     def _refine(self, rows, continued):
         """Better what training gave, by the held-out rows; nothing by default."""
@@ -163,7 +168,7 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
                     compared = self._train(rows, continued=True)
             else:
                 rows, start = self._begin(X)
-                compared = self._train(rows, start.is_exact)
+                compared = self._train_from(start, rows)
                 self._warn_of_empty_columns(start)
             self._finish(X, compared)
         tell_interrupt(self.net_)
@@ -245,6 +250,16 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         self._unit = start.scale
         self.net_ = self._new_net(self._module_factory(start, X))
         return rows, start
+
+    def _train_from(self, start, rows):
+        """Train from the start, in the space of the rows where that is the same."""
+        is_same = self._is_basis_free() and fits_row_space(
+            self, self.net_.module_, rows
+        )
+        if start.is_exact or not is_same:
+            return self._train(rows, start.is_exact)
+        with in_row_space(self.net_, rows, self._stream) as coordinates:
+            return self._train(coordinates)
 
     def _new_net(self, factory):
         device, callbacks = self._chosen_device(), self._training_callbacks()
