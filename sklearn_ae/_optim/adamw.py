@@ -187,7 +187,6 @@ class FlatAdamW(torch.optim.Optimizer):
             return None
         return (norm / max_norm).clamp_(min=1.0)
 
-    @torch.no_grad()
     def _plain_step(self, closure):
         loss = None
         if closure is not None:

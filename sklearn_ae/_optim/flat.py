@@ -123,6 +123,8 @@ class Flat:
                 self._plan()
         return True
 
+    # Here and there, not around each step, where it would cost as much as the norm.
+    @torch.no_grad()
     def _take_gradients(self):
         for number, parameter in enumerate(self.parameters):
             gradient, view = parameter.grad, self.views[number]
@@ -208,6 +210,7 @@ class Apart:
     def gather(self):
         return True
 
+    @torch.no_grad()
     def update(self, divisor):
         gradient = self.parameter.grad
         if gradient is None:

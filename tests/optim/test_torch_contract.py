@@ -388,3 +388,17 @@ def test_parameters_that_share_memory_go_on_sharing_it():
     step(theirs, b, range(4))
     assert_same(a, b)
     assert torch.equal(a[0][1], a[1][0])
+
+
+def test_gradients_that_can_be_differentiated():
+    (ours, a), (theirs, b) = optimizers()
+    for optimizer, values in ((ours, a), (theirs, b)):
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = sum(value.pow(3).sum() for value in values)
+            gradients = torch.autograd.grad(loss, values, create_graph=True)
+            for value, gradient in zip(values, gradients, strict=True):
+                value.grad = gradient
+            optimizer.step()
+    assert_same(a, b)
+    assert not any(value.grad.requires_grad for value in a)
