@@ -1,6 +1,7 @@
 """FlatAdamW against torch's own AdamW."""
 
 import copy
+import math
 import pickle
 from itertools import pairwise
 
@@ -269,3 +270,9 @@ def test_the_profiler_sees_steps():
         steps(module, optimizer, [0, 1, 2])
     marks = [e for e in profile.events() if e.name == "Optimizer.step#FlatAdamW.step"]
     assert len(marks) == 3
+
+
+@pytest.mark.parametrize("max_grad_norm", [0.0, -1.0, math.nan])
+def test_the_largest_norm_is_checked(max_grad_norm):
+    with pytest.raises(ValueError, match="Invalid max_grad_norm value"):
+        FlatAdamW(network().parameters(), max_grad_norm=max_grad_norm)

@@ -150,12 +150,6 @@ def test_settings_are_refused_in_the_same_words(settings, message):
             optimizer(parameters(), **settings)
 
 
-@pytest.mark.parametrize("max_grad_norm", [0.0, -1.0, math.nan])
-def test_the_largest_norm_is_checked(max_grad_norm):
-    with pytest.raises(ValueError, match="Invalid max_grad_norm value"):
-        FlatAdamW(parameters(), max_grad_norm=max_grad_norm)
-
-
 @pytest.mark.parametrize("optimizer", [FlatAdamW, torch.optim.AdamW])
 def test_wrong_parameters(optimizer):
     value = parameters()[0]
