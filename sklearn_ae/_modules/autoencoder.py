@@ -123,7 +123,7 @@ class TwoPaths(nn.Module):
 
         A tensor, since files of weights may hold nothing else.
         """
-        return torch.tensor(self.networks_on)
+        return torch.tensor(self.networks_on, device="cpu")
 
     def set_extra_state(self, state):
         """Take over what `get_extra_state` returned."""
