@@ -164,6 +164,9 @@ class FlatAdamW(torch.optim.Optimizer):
         self._flats = [*flats, *apart]
         self._known = list(self._pieces())
 
+    # Tensors made in the caller's inference mode could never be trained again.
+    @torch.inference_mode(False)
+    @torch.no_grad()
     def release(self):
         """Give every tensor a memory of its own again, so that pickles stay small."""
         for flat in self._flats or []:

@@ -95,7 +95,7 @@ class Flat:
         entry = self.entries[number]
         for name, view in views.items():
             if name in entry:
-                view.copy_(torch.as_tensor(entry[name]))
+                view.copy_(torch.as_tensor(entry[name], device=view.device))
         entry.update(views)
         return gradient
 
