@@ -33,10 +33,20 @@ def _kinds(X):
 
 
 def _nan_for_na(X):
-    """Return X with NaN for the pandas.NA among objects, which numpy cannot read."""
+    """Return X with NaN for the pandas.NA that numpy cannot read.
+
+    That is those among objects, and among Arrow's whole numbers before pandas 3.
+    """
     # Without pandas there is none.
     pandas = sys.modules.get("pandas")
-    if pandas is None or "O" not in _kinds(X):
+    if pandas is None:
+        return X
+    arrow = [isinstance(dtype, pandas.ArrowDtype) for dtype in _dtypes(X)]
+    unread = [
+        kind == "O" or (is_arrow and kind in ("i", "u", "b"))
+        for kind, is_arrow in zip(_kinds(X), arrow, strict=True)
+    ]
+    if not any(unread):
         return X
     missing = pandas.isna(X)
     if not np.any(missing):

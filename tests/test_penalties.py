@@ -141,7 +141,7 @@ def test_a_list_is_a_sum():
 
 @pytest.mark.parametrize("penalty", [[], ["l2"], [None], L1, [3]])
 def test_what_is_no_penalty(make, curved, penalty):
-    with pytest.raises(TypeError, match=r"'penalty' parameter of .* must be .* Got"):
+    with pytest.raises(TypeError, match=r"'penalty' parameter.* must be .* Got"):
         make(penalty=penalty).fit(curved)
 
 

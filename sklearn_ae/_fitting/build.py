@@ -258,9 +258,9 @@ def clipping_link(estimator, loss, mean, X):
     if estimator.output_range == "auto":
         if not (loss.clippable and _is_bounded(X)):
             return None
-        return ClippedLink(np.nanmin(X, axis=0) - mean, np.nanmax(X, axis=0) - mean)
+        return ClippedLink(np.nanmin(X, axis=0), np.nanmax(X, axis=0), mean)
     low, high = _checked_range(estimator, loss)
-    return ClippedLink(low - mean, high - mean)
+    return ClippedLink(low, high, mean)
 
 
 def _checked_range(estimator, loss):

@@ -38,8 +38,10 @@ class ClippedLink(IdentityLink):
 
     Parameters
     ----------
-    low, high : ndarray of shape (n_features,)
-        The range of the centred means.
+    low, high : float or ndarray of shape (n_features,)
+        The range of uncentred means.
+    center : ndarray of shape (n_features,)
+        What rows are centred by.
 
     Attributes
     ----------
@@ -49,15 +51,25 @@ class ClippedLink(IdentityLink):
 
     networks_on = True
 
-    def __init__(self, low, high):
+    def __init__(self, low, high, center):
         super().__init__()
-        self.register_buffer("low", torch.as_tensor(low, dtype=torch.float32))
-        self.register_buffer("high", torch.as_tensor(high, dtype=torch.float32))
+        self.range = (low, high)
+        for name, end in (("low", low), ("high", high)):
+            centred = np.asarray(end - center, dtype=np.float32)
+            self.register_buffer(name, torch.as_tensor(centred, device="cpu"))
+
+    @property
+    def bounds(self):
+        """The range of uncentred means, exact where centred ones are rounded."""
+        return self.range if self.networks_on else IdentityLink.bounds
 
     def mean(self, parameter):
         if not self.networks_on:
             return parameter
         clipped = torch.minimum(torch.maximum(parameter, self.low), self.high)
+        if not self.training:
+            return clipped
+        # Far outside the range this sum would lose the range's digits.
         return parameter + (clipped - parameter).detach()
 
 

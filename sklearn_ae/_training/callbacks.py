@@ -111,11 +111,15 @@ class EpochLog(PrintLog):
         if X.valid is None:
             return
         self.first_iteration_ = True
-        self.least_ = net.row_losses(X.valid).mean()
+        level = self.least_ = net.row_losses(X.valid).mean()
         is_pca = net.module_.encode_weight is not None and not net.history
+        if is_pca:
+            # With the networks on, reconstructions may be clipped, which PCA's are not.
+            net.module_.use_networks(False)
+            level = net.row_losses(X.valid).mean()
+            net.module_.use_networks(True)
         who = "PCA" if is_pca else "Before training"
-        level = format(self.least_, self.floatfmt)
-        self._sink(f"{who}: valid_loss {level}", net.verbose)
+        self._sink(f"{who}: valid_loss {format(level, self.floatfmt)}", net.verbose)
 
     def table(self, row):
         if self.first_iteration_:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -181,3 +182,18 @@ def test_as_good_as_pca_on_linear_data(rng, network, ratio):
         for each in (model, pca)
     ]
     assert accuracies[0] >= accuracies[1] - 0.05
+
+
+@pytest.mark.parametrize("output_range", ["auto", (0, 16)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_decoded_is_within_the_range_to_the_last_bit(output_range, dtype):
+    """Other steps, our own losses among them, refuse what is outside by rounding."""
+    X = load_digits(return_X_y=True)[0][:300].astype(dtype)
+    ae = AutoencoderTransformer(
+        5, output_range=output_range, max_epochs=5, random_state=0, guard=False
+    ).fit(X)
+    far = X.copy()
+    far[:, 20] = 1e12
+    for rows in (ae.reconstruct(X), ae.sample(50, random_state=0), ae.reconstruct(far)):
+        assert rows.min() >= 0
+        assert rows.max() <= 16

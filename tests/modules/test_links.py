@@ -48,7 +48,7 @@ def test_log_link_does_not_overflow():
 
 
 def test_clipping_is_straight_through():
-    link = ClippedLink([-1.0, -1.0], [1.0, 2.0])
+    link = ClippedLink(np.array([2.0, 2.0]), np.array([4.0, 5.0]), np.array([3.0, 3.0]))
     parameter = torch.tensor([[-5.0, 0.5], [5.0, 5.0]], requires_grad=True)
     mean = link.mean(parameter)
     torch.testing.assert_close(mean.detach(), torch.tensor([[-1.0, 0.5], [1.0, 2.0]]))
@@ -57,9 +57,18 @@ def test_clipping_is_straight_through():
     torch.testing.assert_close(parameter.grad, torch.ones(2, 2))
 
 
+def test_after_training_means_are_in_the_range_however_far_they_were():
+    link = ClippedLink(0.0, 1.0, np.full(1, 0.3)).eval()
+    parameter = torch.tensor([[-1e12], [1e20], [0.5]])
+    expected = torch.tensor([[-0.3], [0.7], [0.5]])
+    torch.testing.assert_close(link.mean(parameter), expected)
+    assert link.bounds == (0.0, 1.0)
+
+
 def test_pca_is_not_clipped():
-    link = ClippedLink([0.0], [1.0])
+    link = ClippedLink(0.0, 1.0, np.zeros(1))
     link.networks_on = False
+    assert link.bounds == (-np.inf, np.inf)
     parameter = torch.tensor([[-3.0], [4.0]])
     assert torch.equal(link.mean(parameter), parameter)
 
