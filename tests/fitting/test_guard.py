@@ -101,3 +101,10 @@ def test_of_no_gain_the_skewed_test_errs_no_more_than_its_level(tail):
     mean = {"exponential": 1.0, "lognormal": np.exp(0.5)}[tail]
     errors = np.mean([skewed_p(gains) < 0.05 for gains in draws - mean])
     assert errors < 0.06
+
+
+def test_of_few_rows_no_skewness_is_told():
+    gains = np.array([0.7, 0.75, 1.05, 0.7])
+    assert paired_t_test(gains, skewed=True) == paired_t_test(gains)
+    many = np.concatenate([gains] * 10)
+    assert paired_t_test(many, skewed=True)[1] < paired_t_test(many)[1]
