@@ -38,11 +38,13 @@ def test_networks_that_are_none(make, curved, value):
         ("penalty", [L1], "an instance"),
     ],
 )
-def test_classes_instead_of_instances(make, curved, name, value, match):
-    if name not in make().get_params():
-        pytest.skip("not a parameter of this estimator")
-    with pytest.raises((ValueError, TypeError), match=rf"'{name}' parameter .*{match}"):
-        make(**{name: value}).fit(curved)
+def test_classes_instead_of_instances(make_ae, make_vae, curved, name, value, match):
+    for make in (make_ae, make_vae):
+        if name in make().get_params():
+            model = make(**{name: value})
+            message = rf"'{name}' parameter .*{match}"
+            with pytest.raises((ValueError, TypeError), match=message):
+                model.fit(curved)
 
 
 def test_a_class_as_what_remains(make_vae, curved):

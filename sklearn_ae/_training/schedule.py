@@ -158,7 +158,7 @@ class FollowBudget(Callback):
         # Not before: another callback may load weights when training begins.
         if self.budget is not None and self.parameters_ is None:
             self.parameters_ = [p for p in net.module_.parameters() if p.requires_grad]
-            self.budget.begin(net.row_losses(self.rows_).mean())
+            self.budget.begin(dict(net.callbacks_)["keep_best"].best_loss_)
 
     @torch.no_grad()
     def on_step_end(self, net):
