@@ -1,6 +1,7 @@
 """AutoencoderTransformer: parameters, docs and parts."""
 
 from functools import partial
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.base import BaseEstimator, clone
 
 from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._estimators.imputation import ReconstructionImputer
-from sklearn_ae._fitting.autoencoder import AutoencoderFitting
+from sklearn_ae._components.ordered import OrderedFitting
 from sklearn_ae._fitting.build import (
     PART_CONSTRAINTS,
     Parts,
@@ -18,7 +19,7 @@ from sklearn_ae._fitting.build import (
     clipping_link,
 )
 from sklearn_ae._inference import check_finite, thinned
-from sklearn_ae._utils import RandomStateLike, StrOptions, component, resolve
+from sklearn_ae._utils import Interval, RandomStateLike, StrOptions, component, resolve
 from sklearn_ae.losses import LOSSES, SquaredError
 from sklearn_ae.priors import CODE_DENSITIES
 
@@ -27,7 +28,7 @@ MOST_SAMPLED_CODES = 20_000
 
 
 class AutoencoderTransformer(
-    ReconstructionImputer, BaseAutoencoder, AutoencoderFitting
+    ReconstructionImputer, BaseAutoencoder, OrderedFitting
 ):
     """Autoencoder that starts as PCA and learns what PCA misses.
 
@@ -191,6 +192,12 @@ class AutoencoderTransformer(
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         **PART_CONSTRAINTS,
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+            StrOptions({"auto"}),
+        ],
+        "ordered": ["boolean", Interval(Integral, 1, None, closed="left")],
         "loss": [
             StrOptions(set(LOSSES)),
             component("an instance from sklearn_ae.losses"),
@@ -204,8 +211,9 @@ class AutoencoderTransformer(
 
     def __init__(
         self,
-        n_components: int = 2,
+        n_components: int | float | Literal["auto"] = 2,
         *,
+        ordered: bool | int = False,
         network: str | BaseEstimator = "mlp",
         init: Literal["pca", "random"] = "pca",
         guard: bool | float = True,
@@ -230,6 +238,7 @@ class AutoencoderTransformer(
         verbose: int = 0,
     ) -> None:
         self.n_components = n_components
+        self.ordered = ordered
         self.network = network
         self.init = init
         self.guard = guard
@@ -264,6 +273,7 @@ class AutoencoderTransformer(
             Parts(self, (np.nanmin(X), np.nanmax(X))),
             loss,
             clipping_link(self, loss, start.mean, X),
+            self._is_ordered(),
         )
 
     def _is_basis_free(self):
@@ -274,6 +284,8 @@ class AutoencoderTransformer(
         return float(1 - losses.mean() / before) if before > 0 else 0.0
 
     def _after_training(self, X, rows):
+        if self._is_ordered() and self.explained_variance_curve_ is None:
+            self._describe_without_comparison(X, rows)
         rows = thinned(X, MOST_SAMPLED_CODES)
         codes = np.empty((len(rows), self.n_components_), dtype=np.float32)
         self._codes = self._apply(self.net_.module_.encode, rows, codes, self._centred)

@@ -29,17 +29,25 @@ class AutoencoderFitting(Fitting):
             return None
         if continued or not self._can_judge(rows):
             return "unknown"
-        module = self.net_.module_
         rng = np.random.RandomState(seed)
         chosen = rng.permutation(len(rows))[:MOST_ROWS]
-        self.verdict_ = look_for_structure(
-            rows.data[chosen].cpu().numpy(),
-            module.encode_weight.cpu().numpy(),
-            module.decode_weight.cpu().numpy(),
-            rng,
-        )
+        self.verdict_ = self._look(rows.data[chosen].cpu().numpy(), rng)
         self._say(self.verdict_)
         return self.verdict_.finding
+
+    def _look(self, rows, rng):
+        """Return the verdict on centred rows."""
+        return self._look_beyond(rows, rng, self.n_components_)
+
+    def _look_beyond(self, rows, rng, n_columns):
+        """Return the verdict on what so many columns of PCA leave."""
+        module = self.net_.module_
+        return look_for_structure(
+            rows,
+            module.encode_weight[:, :n_columns].cpu().numpy(),
+            module.decode_weight[:n_columns].cpu().numpy(),
+            rng,
+        )
 
     def _can_judge(self, rows):
         """Whether the verdict's tests speak of what would be trained, and may end it.

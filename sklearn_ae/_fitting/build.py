@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -11,10 +12,13 @@ from sklearn_ae._modules.autoencoder import Autoencoder
 from sklearn_ae._modules.frames import (
     NOISE_FLOOR,
     UNKNOWN_SHARE,
+    ordered_frame,
     pca_frame,
     ppca_frame,
+    prefix_scales,
 )
 from sklearn_ae._modules.links import ClippedLink
+from sklearn_ae._modules.ordered import OrderedAutoencoder
 from sklearn_ae._modules.variational import VariationalAutoencoder
 from sklearn_ae._utils import StrOptions, component, is_ours, resolve, seeded
 from sklearn_ae.corruptions._build import (
@@ -119,6 +123,7 @@ class Parts:
         decoder_outputs,
         natural_scale,
         generator,
+        decoder_inputs=None,
     ):
         """Return the modules by name, and whether the encoder takes flags.
 
@@ -132,11 +137,13 @@ class Parts:
             What the loss is divided by.
         generator : torch.Generator or None
             What `drawing` gave.
+        decoder_inputs : int or None, default=None
+            Number of columns that the decoder network gets; None is one a component.
         """
         takes_flags = start.is_incomplete and getattr(self.network, "flaggable", False)
         encoder, decoder = self.network.build(
             len(start.mean),
-            len(start.variances),
+            decoder_inputs or len(start.variances),
             encoder_outputs=encoder_outputs,
             decoder_outputs=decoder_outputs,
             zero_output=start.components is not None,
@@ -153,7 +160,7 @@ class Parts:
         return parts
 
 
-def build_autoencoder(start, parts, loss, link, *, seed, device):
+def build_autoencoder(start, parts, loss, link, is_ordered=False, *, seed, device):
     """Return the module of an `AutoencoderTransformer`.
 
     Parameters
@@ -163,22 +170,34 @@ def build_autoencoder(start, parts, loss, link, *, seed, device):
     loss : loss instance
     link : ClippedLink or None
         What clips reconstructions.
+    is_ordered : bool, default=False
+        Whether each prefix of a code is a code.
     seed, device
         As for `Parts.drawing`.
     """
     n_components, n_features = len(start.variances), len(start.mean)
     with parts.drawing(seed, device, loss) as generator:
         cost = loss.build(center=start.mean, unit=start.residual_rms, link=link)
-        frame = pca_frame(start, **parts.frame_options(start))
+        options = parts.frame_options(start)
+        takes_prefix = is_ordered and getattr(parts.network, "takes_prefix", False)
+        kind, frame = Autoencoder, pca_frame(start, **options)
+        if is_ordered:
+            frame = ordered_frame(start, **options)
+            kind = partial(
+                OrderedAutoencoder,
+                residual_scales=prefix_scales(start, options["corrupted"]),
+                takes_prefix=takes_prefix,
+            )
         built = parts.build(
             start,
             frame,
             encoder_outputs=n_components,
             decoder_outputs=n_features,
+            decoder_inputs=(1 + takes_prefix) * n_components,
             natural_scale=cost.natural_scale,
             generator=generator,
         )
-        return Autoencoder(frame=frame, cost=cost, **built)
+        return kind(frame=frame, cost=cost, **built)
 
 
 def build_variational(start, rows, parts, likelihood, prior, bound, *, seed, device):

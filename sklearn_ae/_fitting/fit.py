@@ -63,6 +63,14 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
     def _gain(self, baseline, losses):
         """Return `gain_over_pca_` from the held-out rows' losses."""
 
+    def _n_columns(self, X):
+        """Return how many components to look for."""
+        return int(self.n_components)
+
+    def _start_of(self, start, X):
+        """Return the start to train from, which may have fewer components."""
+        return start
+
     def _outlook(self, rows, seed, continued):
         """Return what training is expected to gain, for `run`.
 
@@ -222,9 +230,9 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
 
     def _continue(self, X, who):
         """Return the centred rows to go on with."""
-        if self.n_components != self.n_components_:
+        if self.n_components != self._n_asked:
             raise ValueError(
-                f"n_components was {self.n_components_} and is now "
+                f"n_components was {self._n_asked} and is now "
                 f"{self.n_components}, but {who} continues with the same network; "
                 "call fit with warm_start=False to start afresh."
             )
@@ -244,8 +252,10 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         self._chosen_device()
         rng = random_stream(self.random_state)
         self._stream = np.random.RandomState(rng.randint(2**31))
-        self.n_components_ = int(self.n_components)
-        start, rows = fit_start(X, self.n_components_, self.init, self._stream)
+        self._n_asked = self.n_components
+        start, rows = fit_start(X, self._n_columns(X), self.init, self._stream)
+        start = self._start_of(start, X)
+        self.n_components_ = len(start.variances)
         self.mean_ = start.mean
         self._unit = start.scale
         self.net_ = self._new_net(self._module_factory(start, X))
@@ -358,9 +368,9 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         if module.networks_on or is_asked_for or start.components is None:
             return
         # Rows that are all alike have no number of components that would be right.
-        if 0 < start.rank < self.n_components:
+        if 0 < start.rank < self.n_components_:
             warn(
-                f"n_components={self.n_components} is above the rank of X, "
+                f"n_components={self.n_components_} is above the rank of X, "
                 f"{start.rank}: further columns of the code are zero; set n_components "
                 f"to at most {start.rank}.",
                 stacklevel=4,

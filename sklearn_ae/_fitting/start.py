@@ -4,7 +4,7 @@ A start is plain arrays; `_modules.frames` turns it into the linear path and the
 that a module needs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,6 +76,35 @@ class Start:
             return False
         left = np.mean(self.residual_scale**2)
         return bool(left <= NEGLIGIBLE * self.scale**2)
+
+    def residual_scales(self):
+        """Return the standard deviation of what is left, by number of components.
+
+        Returns
+        -------
+        scales : ndarray of shape (n_components, n_features)
+        """
+        if self.components is None:
+            return np.tile(self.feature_scale, (len(self.variances), 1))
+        of_axes = self.variances[:, np.newaxis] * np.square(self.components)
+        later = np.cumsum(of_axes[::-1], axis=0)[::-1] - of_axes
+        return np.sqrt(np.square(self.residual_scale) + np.maximum(later, 0.0))
+
+    def shortened(self, n_components):
+        """Return a start of the first components alone."""
+        if n_components == len(self.variances):
+            return self
+        if self.components is None:
+            return replace(self, variances=self.variances[:n_components])
+        scales = self.residual_scales()[n_components - 1]
+        n_left = max(len(self.mean) - n_components, 1)
+        return replace(
+            self,
+            components=self.components[:n_components],
+            variances=self.variances[:n_components],
+            residual_scale=scales,
+            noise_variance=float(np.square(scales).sum() / n_left),
+        )
 
 
 def largest_noise_variance(n_rows, n_features):

@@ -1,6 +1,6 @@
 """The linear path of a module, and the scales of the networks beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,6 +67,42 @@ def _random_frame(start, pooled_input, seen_scale):
         code_scale=np.full(n_components, start.scale),
         log_variance=np.zeros(n_components),
     )
+
+
+def prefix_scales(start, corrupted):
+    """Return what a decoder network may add to each column, by number of components.
+
+    Parameters
+    ----------
+    start : Start
+    corrupted : bool
+        As for `pca_frame`.
+
+    Returns
+    -------
+    scales : ndarray of shape (n_components, n_features)
+    """
+    scales = start.residual_scales()
+    if corrupted:
+        return np.maximum(scales, UNKNOWN_SHARE * start.feature_scale)
+    return scales
+
+
+def ordered_frame(start, **options):
+    """Return the frame of an autoencoder whose code's prefixes are codes.
+
+    Parameters
+    ----------
+    start : Start
+    **options
+        As for `pca_frame`.
+    """
+    frame = pca_frame(start, **options)
+    if start.components is None:
+        return frame
+    # Each component may move as far as what is left with it and those before it.
+    rms = np.sqrt(np.mean(np.square(start.residual_scales()), axis=1))
+    return replace(frame, code_branch_scale=np.minimum(1.0, rms / frame.code_scale))
 
 
 def _output_branch_scale(start, corrupted):

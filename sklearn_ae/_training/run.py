@@ -59,7 +59,12 @@ def run(estimator, rows, seed, *, max_epochs, scheduled, outlook=None):
     """
     net = estimator.net_
     largest = getattr(net.module_.encoder, "largest_batch", defaults.LARGEST_BATCH)
-    net.batch_size = defaults.batch_rows(len(rows), estimator.batch_size, largest)
+    net.batch_size = defaults.batch_rows(
+        len(rows),
+        estimator.batch_size,
+        largest,
+        getattr(net.module_, "rows_per_step", 1),
+    )
     budget = None
     if outlook is None:
         epochs = defaults.n_epochs(len(rows), net.batch_size, max_epochs)

@@ -147,6 +147,8 @@ class Conv(BaseEstimator):
     pooled_input = True
     #: Flags of missing values are further channels.
     flaggable = True
+    #: Whether the decoder can take flags of the code columns in use beside them.
+    takes_prefix = True
 
     def __init__(
         self,

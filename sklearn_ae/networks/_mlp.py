@@ -154,6 +154,11 @@ class MLP(BaseEstimator):
         self.residual = residual
         self.tied = tied
 
+    @property
+    def takes_prefix(self):
+        """Whether the decoder can take flags of the code columns in use beside them."""
+        return not self.tied
+
     def _sizes(self, n_features):
         if isinstance(self.hidden_layer_sizes, str):
             return _default_sizes(n_features)

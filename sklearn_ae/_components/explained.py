@@ -1,0 +1,100 @@
+"""How much variance each number of components explains, and how many are enough."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Increments below this share of the variance are rounding, or curves that cross.
+SMALLEST_INCREMENT = 1e-4
+
+
+@dataclass(frozen=True)
+class ExplainedVarianceCurve:
+    """Shares of variance that the first columns of a code explain, beside PCA's.
+
+    Attributes
+    ----------
+    n_components : ndarray of shape (n_columns,), int
+        Numbers of columns: 1, 2 and so on.
+    explained : ndarray of shape (n_columns,)
+        One minus the squared error over the squared distance to the training mean, of
+        the rows below.
+    standard_error : ndarray of shape (n_columns,)
+        Of `explained`, as other rows would have it.
+    pca_explained : ndarray of shape (n_columns,)
+        The same of PCA with as many components.
+    n_rows : int
+        Number of rows.
+    held_out : bool
+        Whether the rows are held-out ones, or those trained on.
+    """
+
+    n_components: np.ndarray
+    explained: np.ndarray
+    standard_error: np.ndarray
+    pca_explained: np.ndarray
+    n_rows: int
+    held_out: bool
+
+    @property
+    def reached(self) -> np.ndarray:
+        """What is explained by so many columns or fewer; it never falls."""
+        return np.maximum.accumulate(np.maximum(self.explained, 0.0))
+
+    @property
+    def increments(self) -> np.ndarray:
+        """What each column adds to `reached`."""
+        return np.diff(self.reached, prepend=0.0)
+
+
+def explained_variance_curve(squares, pca_squares, *, held_out):
+    """Return the curve of rows' squares.
+
+    Parameters
+    ----------
+    squares, pca_squares : ndarray of shape (n_rows, 1 + n_columns)
+        Each row's squared distance to the training mean, then its squared errors by
+        number of columns.
+    held_out : bool
+    """
+    n_rows = len(squares)
+    distance = squares[:, 0].mean()
+    shares, pca_shares = (
+        1 - part[:, 1:].mean(axis=0) / distance if distance > 0 else 0.0 * part[0, 1:]
+        for part in (squares, pca_squares)
+    )
+    # The error of a ratio of means, to first order.
+    residuals = squares[:, 1:] - (1 - shares) * squares[:, :1]
+    errors = np.full(len(shares), np.nan)
+    if n_rows > 1 and distance > 0:
+        errors = residuals.std(axis=0, ddof=1) / (np.sqrt(n_rows) * distance)
+    return ExplainedVarianceCurve(
+        n_components=np.arange(1, len(shares) + 1),
+        explained=shares,
+        standard_error=errors,
+        pca_explained=pca_shares,
+        n_rows=n_rows,
+        held_out=held_out,
+    )
+
+
+def fewest_components(curve, share):
+    """Return the smallest number of columns that explain a share; all where none do."""
+    enough = np.flatnonzero(curve.reached >= share)
+    return int(enough[0]) + 1 if len(enough) else len(curve.n_components)
+
+
+def elbow(curve):
+    """Return the number of columns after which increments fall most.
+
+    The largest ratio of a column's increment to the next one's [1]_. What no column
+    explains stands for the one after the last.
+
+    References
+    ----------
+    .. [1] Ahn, S. C. & Horenstein, A. R. (2013). Eigenvalue ratio test for the number
+       of factors. Econometrica 81(3), 1203-1227.
+    """
+    increments = np.append(curve.increments, max(1 - curve.reached[-1], 0.0))
+    increments = np.maximum(increments, SMALLEST_INCREMENT)
+    return int(np.argmax(increments[:-1] / increments[1:])) + 1

@@ -1,0 +1,222 @@
+"""The fit of ordered codes: each prefix of a code is a code, and none loses to PCA."""
+
+from numbers import Integral
+
+import numpy as np
+import torch
+
+from sklearn_ae._components.explained import (
+    elbow,
+    explained_variance_curve,
+    fewest_components,
+)
+from sklearn_ae._fitting.autoencoder import AutoencoderFitting
+from sklearn_ae._fitting.start import centred_float32
+from sklearn_ae._inference import thinned
+from sklearn_ae._training.run import all_rows, run
+from sklearn_ae._utils import own_modes
+
+# Most columns where the data are to say how many.
+MOST_COLUMNS = 32
+# Columns are trained while at least so large a share of the variance is left.
+LEFT = 1e-3
+# By how much of what a target leaves PCA's components go beyond it, so that the target
+# is within reach on held-out rows too.
+MARGIN = 0.1
+# Rows by which prefixes are compared with PCA's, and rows decoded at a time.
+MOST_COMPARED, ROWS_TOGETHER = 4000, 1024
+# From what is to be expected of training most of all to least of all.
+FINDINGS = ("clear", "hidden", "crowded", "doubtful", "pca")
+
+
+class OrderedFitting(AutoencoderFitting):
+    """Base class of the fit of an autoencoder whose codes may be ordered.
+
+    Warning: this class should not be used directly. Use derived classes instead.
+    """
+
+    def _is_ordered(self):
+        is_number = isinstance(self.n_components, Integral)
+        return bool(self.ordered) or not is_number
+
+    def _n_trained(self):
+        """Return how many columns `ordered` asks for; None leaves it to the others."""
+        is_flag = isinstance(self.ordered, bool | np.bool_)
+        return None if is_flag else int(self.ordered)
+
+    def _n_columns(self, X):
+        if not self._is_ordered():
+            return super()._n_columns(X)
+        most, asked = min(X.shape), self._n_trained()
+        if isinstance(self.n_components, Integral):
+            if asked is None:
+                return int(self.n_components)
+            if self.n_components > asked:
+                raise ValueError(
+                    f"n_components={self.n_components} is more than the "
+                    f"ordered={self.ordered} columns that are trained; set ordered to "
+                    f"at least {self.n_components}."
+                )
+            return max(min(asked, most), int(self.n_components))
+        if asked is not None:
+            most = min(most, asked)
+        elif self.n_components == "auto":
+            most = min(most, MOST_COLUMNS)
+        return most
+
+    def _start_of(self, start, X):
+        """Leave columns out that would have nothing to explain."""
+        is_counted = isinstance(self.n_components, Integral)
+        if start.components is None or not self._is_ordered():
+            return start
+        if is_counted and self._n_trained() is None:
+            return start
+        total = np.square(start.feature_scale).sum()
+        left = np.square(start.residual_scales()).sum(axis=1) / (total or 1.0)
+        n_columns = max(1, np.count_nonzero(left > LEFT))
+        if is_counted:
+            n_columns = max(n_columns, int(self.n_components))
+        elif self.n_components != "auto":
+            target = (1 - self.n_components) * (1 - MARGIN)
+            n_columns = np.count_nonzero(left > target) + 2
+        return start.shortened(min(n_columns, len(left)))
+
+    # ---- training
+
+    def _forget_comparison(self):
+        super()._forget_comparison()
+        self.explained_variance_curve_ = None
+
+    def _outlook(self, rows, seed, continued):
+        self._expected = super()._outlook(rows, seed, continued)
+        return self._expected
+
+    def _look(self, rows, rng):
+        """Ask of some numbers of columns, of which most is to be expected counts."""
+        if not self._is_ordered():
+            return super()._look(rows, rng)
+        module = self.net_.module_
+        sizes = {2**power for power in range(self.n_components_.bit_length())}
+        verdicts = [
+            self._look_beyond(rows, rng, n_columns)
+            for n_columns in sorted(sizes | {len(module.gates)})
+        ]
+        return min(verdicts, key=lambda verdict: FINDINGS.index(verdict.finding))
+
+    def _compare_with_pca(self, rows):
+        """Keep codes that bend if no prefix of them is in doubt, else PCA's scores.
+
+        Of those, the networks decode the prefixes that they decode significantly
+        better.
+        """
+        if not self._is_ordered():
+            super()._compare_with_pca(rows)
+            return
+        better = self._better_prefixes(rows)
+        if not better.all() and self._train_decoder_alone(rows):
+            better = self._better_prefixes(rows)
+        self._open_gates(better)
+        self._describe_prefixes(rows.valid, held_out=True)
+        super()._compare_with_pca(rows)
+        # What was compared is the prefix in use; others may have their networks.
+        self.net_.module_.use_networks(bool(better.any()))
+
+    def _compared_losses(self, rows):
+        if not self._is_ordered():
+            return super()._compared_losses(rows)
+        losses = self._of_prefixes(self.net_.module_.losses_of_prefixes, rows)
+        return losses[:, self.n_components_ - 1] * self.net_.module_.natural_scale
+
+    def _open_gates(self, is_open):
+        module = self.net_.module_
+        is_open = torch.as_tensor(is_open, dtype=module.gates.dtype)
+        module.gates.copy_(is_open.to(module.gates.device))
+
+    def _better_prefixes(self, rows):
+        """Return which prefixes of a code are significantly better than PCA's."""
+        level = self._guard_level()
+        module = self.net_.module_
+        if level is None:
+            return np.ones(len(module.gates), dtype=bool)
+        gains = []
+        for part in (rows.valid, rows):
+            module.use_networks(True)
+            losses = self._of_prefixes(module.losses_of_prefixes, part)
+            module.use_networks(False)
+            gains.append(self._of_prefixes(module.losses_of_prefixes, part) - losses)
+        module.use_networks(True)
+        tests = [self._test(*columns) for columns in zip(*(g.T for g in gains))]
+        return np.array([p_value < level for _, p_value in tests])
+
+    def _train_decoder_alone(self, rows):
+        """Train once more with PCA's scores as codes; tell whether that was possible.
+
+        Codes that bend may serve some numbers of columns and not others. From PCA's
+        scores PCA's reconstruction can be had for any of them.
+        """
+        if self.net_.module_.encode_weight is None or self.net_.interrupted_:
+            return False
+        self._say("Some columns lose to PCA's; once more with PCA's scores as codes")
+        first = self.net_
+        self.net_ = second = self._new_net(first.module)
+        second.module_.bends = False
+        seed = self._stream.randint(2**31)
+        try:
+            run(
+                self,
+                rows,
+                seed,
+                max_epochs=self.max_epochs,
+                scheduled=True,
+                outlook=self._expected,
+            )
+        except KeyboardInterrupt:
+            second.interrupted_ = True
+        return True
+
+    def _of_prefixes(self, function, rows):
+        """Apply a function of the module to some rows, all prefixes at once."""
+        net = self.net_
+        net._set_training(False)
+        rows = thinned(rows.data, MOST_COMPARED)
+        with own_modes(inference=True):
+            parts = [
+                function(x.to(net.device)).cpu().numpy()
+                for x in rows.split(ROWS_TOGETHER)
+            ]
+        return np.concatenate(parts).astype(np.float64)
+
+    # ---- after training
+
+    def _describe_prefixes(self, rows, *, held_out):
+        """See what each prefix explains, and choose how many columns are handed out."""
+        module = self.net_.module_
+        networks_on = module.networks_on
+
+        def squares(x):
+            return module.squares_of_prefixes(x, self._unit)
+
+        found = self._of_prefixes(squares, rows)
+        if module.decode_weight is None:
+            of_pca = np.full_like(found, np.nan)
+        else:
+            module.use_networks(False)
+            of_pca = self._of_prefixes(squares, rows)
+            module.use_networks(networks_on)
+        curve = explained_variance_curve(found, of_pca, held_out=held_out)
+        self.explained_variance_curve_ = curve
+        if isinstance(self.n_components, Integral):
+            self.n_components_ = int(self.n_components)
+        elif self.n_components == "auto":
+            self.n_components_ = elbow(curve)
+        else:
+            self.n_components_ = fewest_components(curve, self.n_components)
+        module.n_used = self.n_components_
+
+    def _describe_without_comparison(self, X, rows):
+        """See what each prefix explains where nothing was trained, or held out."""
+        if rows is not None:
+            self._describe_prefixes(rows.valid, held_out=True)
+            return
+        rows = centred_float32(thinned(X, MOST_COMPARED), self.mean_)
+        self._describe_prefixes(all_rows(rows, self.net_), held_out=False)

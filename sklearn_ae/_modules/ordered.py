@@ -1,0 +1,195 @@
+"""The autoencoder whose first columns of the code are a code on their own."""
+
+import math
+
+import torch
+
+from sklearn_ae._modules.autoencoder import Autoencoder
+
+# Share of the rows that train on all columns; the others on as many as are drawn.
+WHOLE = 1 / 6
+
+
+class OrderedAutoencoder(Autoencoder):
+    """Deterministic codes of which each prefix is decoded on its own [1]_.
+
+    In training each row is decoded from its first columns, as many as are drawn for it:
+    all of them for some rows, else j with a probability that falls as 1 / j. Its loss
+    is divided by what PCA leaves with as many columns, so that all numbers of columns
+    count alike.
+
+    Parameters
+    ----------
+    encoder, decoder, frame, cost, **parts
+        As for the base class.
+    residual_scales : ndarray of shape (n_components, n_features)
+        Standard deviation of what PCA leaves of each column, by number of components.
+    takes_prefix : bool
+        Whether the decoder network gets flags of the columns in use beside the code.
+
+    Attributes
+    ----------
+    bends : bool
+        False leaves codes to the linear path: PCA's scores, with networks that decode.
+    n_used : int
+        Number of columns that are handed out.
+    gates : Tensor of shape (n_components,)
+        1.0 where the decoder network counts for a prefix of so many columns, else 0.0.
+
+    References
+    ----------
+    .. [1] Rippel, O., Gelbart, M. & Adams, R. (2014). Learning ordered representations
+       with nested dropout. International Conference on Machine Learning, 1746-1754.
+    """
+
+    bends = True
+    #: Prefixes are drawn for each row, so that it takes more of them to say as much.
+    rows_per_step = 2
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        frame,
+        cost,
+        *,
+        residual_scales,
+        takes_prefix=False,
+        **parts,
+    ):
+        super().__init__(encoder, decoder, frame, cost, **parts)
+        self.takes_prefix = takes_prefix
+        n_components = len(residual_scales)
+        self.n_used = n_components
+        scales = torch.as_tensor(residual_scales, dtype=torch.float32)
+        self.register_buffer("branch_scales", scales)
+        # In double precision and over the largest: squares may be out of range.
+        left = scales.double() / scales.max().clamp(min=torch.finfo().tiny)
+        errors = left.square().sum(1)
+        errors = errors.clamp(min=1e-4 * max(float(errors[0]), 1e-4))
+        self.register_buffer("row_weights", (errors[-1] / errors).float())
+        shares = 1 / torch.arange(1, n_components + 1, dtype=torch.float64)
+        shares *= (1 - WHOLE) / shares.sum()
+        shares[-1] += WHOLE
+        # How likely it is that a column is in use.
+        in_use = shares.flip(0).cumsum(0).flip(0).clamp(max=1.0)
+        in_use[0] = math.inf
+        self.register_buffer("in_use", in_use.float())
+        self.register_buffer("gates", torch.ones(n_components))
+
+    def get_extra_state(self):
+        """Return what the state dict has beside parameters and buffers."""
+        return torch.tensor([self.networks_on, self.bends, self.n_used], device="cpu")
+
+    def set_extra_state(self, state):
+        """Take over what `get_extra_state` returned."""
+        networks_on, bends, self.n_used = map(int, state)
+        self.bends = bool(bends)
+        self.use_networks(bool(networks_on))
+
+    def inner_code(self, x, missing=None):
+        """Return the codes of filled rows, all columns."""
+        if self.bends:
+            return super().inner_code(x, missing)
+        return self._with_linear_path(None, x)
+
+    def encode(self, x):
+        """Return the columns in use of codes in PCA's units."""
+        return super().encode(x)[:, : self.n_used]
+
+    def decode(self, code):
+        """Return centred mean reconstructions of a prefix of codes in PCA's units."""
+        n_columns = code.shape[1]
+        inner = code / self.code_scale[:n_columns]
+        missing = len(self.gates) - n_columns
+        inner = torch.nn.functional.pad(inner, (0, missing))
+        return self.cost.link.mean(self.parameter_of_prefix(inner, n_columns))
+
+    def parameter(self, code):
+        """Return what the decoder gives for the columns in use of inner codes."""
+        return self.parameter_of_prefix(code, self.n_used)
+
+    def parameter_of_prefix(self, code, n_columns):
+        """Return what the decoder gives for the first columns of inner codes."""
+        used = code.new_zeros(len(code), len(self.gates))
+        used[:, :n_columns] = 1.0
+        return self._decoded(code, used)
+
+    def _decoded(self, code, used):
+        """Return what the decoder gives where `used` is one, and zero after it."""
+        code = code * used
+        if self.decode_weight is None:
+            linear = code.new_zeros(len(code), len(self.input_scale))
+        else:
+            linear = code @ self.decode_weight
+        parameter = self.cost.link.link(linear)
+        if not self.networks_on:
+            return parameter
+        seen = torch.cat([code, used], dim=1) if self.takes_prefix else code
+        scale = self._last(used) @ (self.branch_scales * self.gates[:, None])
+        return torch.addcmul(parameter, scale, self._run(self.decoder, seen))
+
+    @staticmethod
+    def _last(used):
+        """Return one for the last column in use, else zero."""
+        after = torch.nn.functional.pad(used[:, 1:], (0, 1))
+        return used - after
+
+    def _drawn(self, code, generator):
+        """Return the columns in use of each row: drawn, or of all numbers in turn."""
+        n_rows = len(code)
+        if self.training:
+            height = torch.rand(
+                (n_rows, 1),
+                generator=generator,
+                device=code.device,
+                dtype=torch.float32,
+            )
+        else:
+            # Shares of the golden section are spread evenly, however many there are.
+            steps = torch.arange(n_rows, device=code.device, dtype=torch.float32)
+            height = torch.frac(0.5 + 0.618034 * steps)[:, None]
+        return (height < self.in_use).to(code.dtype)
+
+    def forward(self, x):
+        generator = self._generator(x)
+        x, missing = self.without_nan(x, self.incomplete)
+        seen = self._corrupted(x, generator)
+        encode = self._encoding(self._hidden(missing, generator))
+        code = encode(seen)
+        used = self._drawn(code, generator)
+        reconstruction = self._over_observed(
+            self.cost, x, self._decoded(code, used), missing
+        )
+        weights = self._last(used) @ self.row_weights
+        terms = {"reconstruction": reconstruction * weights}
+        return self._with_penalty(terms, code, encode, seen, generator)
+
+    def losses_of_prefixes(self, x):
+        """Return each row's loss by number of columns, over `natural_scale`."""
+        x, missing = self.without_nan(x)
+        code = self._encoding(missing)(x)
+        return torch.stack(
+            [
+                self._over_observed(
+                    self.cost, x, self.parameter_of_prefix(code, n_columns), missing
+                )
+                for n_columns in range(1, len(self.gates) + 1)
+            ],
+            dim=1,
+        )
+
+    def squares_of_prefixes(self, x, unit):
+        """Return each row's squared length, then its squared errors by prefix.
+
+        Over observed values and `unit` squared.
+        """
+        x, missing = self.without_nan(x)
+        code = self._encoding(missing)(x)
+        errors = [x]
+        for n_columns in range(1, len(self.gates) + 1):
+            parameter = self.parameter_of_prefix(code, n_columns)
+            errors.append(x - self.cost.link.mean(parameter))
+        if missing is not None:
+            errors = [error.masked_fill(missing, 0.0) for error in errors]
+        return torch.stack([(e / unit).square().sum(1) for e in errors], dim=1)
