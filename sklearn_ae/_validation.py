@@ -118,16 +118,16 @@ def check_rows(estimator, X, *, reset):
     return X
 
 
-def check_codes(estimator, X):
-    """Return X as a finite array of codes, as wide as the estimator's are."""
+def check_codes(estimator, X, widths):
+    """Return X as a finite array of codes, with one of the numbers of columns."""
     X = check_array(
         X, dtype=[np.float64, np.float32], input_name="X", estimator=estimator
     )
-    if X.shape[1] != estimator.n_components_:
+    if X.shape[1] not in widths:
+        fewest = f"{widths[0]} to " if len(widths) > 1 else ""
         raise ValueError(
             f"X has {X.shape[1]} columns, but inverse_transform of "
-            f"{type(estimator).__name__} expects codes of {estimator.n_components_} "
-            "columns."
+            f"{type(estimator).__name__} expects codes of {fewest}{widths[-1]} columns."
         )
     return X
 

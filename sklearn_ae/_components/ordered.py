@@ -67,11 +67,11 @@ class OrderedFitting(AutoencoderFitting):
     def _start_of(self, start, X):
         """Leave columns out that would have nothing to explain."""
         is_counted = isinstance(self.n_components, Integral)
+        total = self._total_variance = float(np.square(start.feature_scale).sum())
         if start.components is None or not self._is_ordered():
             return start
         if is_counted and self._n_trained() is None:
             return start
-        total = np.square(start.feature_scale).sum()
         left = np.square(start.residual_scales()).sum(axis=1) / (total or 1.0)
         n_columns = max(1, np.count_nonzero(left > LEFT))
         if is_counted:
@@ -85,7 +85,7 @@ class OrderedFitting(AutoencoderFitting):
 
     def _forget_comparison(self):
         super()._forget_comparison()
-        self.explained_variance_curve_ = None
+        self.explained_variance_curve_ = self._guards = None
 
     def _outlook(self, rows, seed, continued):
         self._expected = super()._outlook(rows, seed, continued)
@@ -112,50 +112,48 @@ class OrderedFitting(AutoencoderFitting):
         if not self._is_ordered():
             super()._compare_with_pca(rows)
             return
-        better = self._better_prefixes(rows)
-        if not better.all() and self._train_decoder_alone(rows):
-            better = self._better_prefixes(rows)
-        self._open_gates(better)
+        results = self._judged_prefixes(rows)
+        if any(result.pca_kept for result in results) and self._can_decode_scores():
+            self._train_decoder_alone(rows)
+            results = self._judged_prefixes(rows)
+        self._guards = results
+        module = self.net_.module_
+        is_better = [not result.pca_kept for result in results]
+        module.gates.copy_(torch.tensor(is_better))
         self._describe_prefixes(rows.valid, held_out=True)
-        super()._compare_with_pca(rows)
-        # What was compared is the prefix in use; others may have their networks.
-        self.net_.module_.use_networks(bool(better.any()))
+        self._abide_by(results[self.n_components_ - 1])
+        # That was the prefix in use; others may have their networks.
+        module.use_networks(any(is_better))
 
-    def _compared_losses(self, rows):
-        if not self._is_ordered():
-            return super()._compared_losses(rows)
-        losses = self._of_prefixes(self.net_.module_.losses_of_prefixes, rows)
-        return losses[:, self.n_components_ - 1] * self.net_.module_.natural_scale
-
-    def _open_gates(self, is_open):
-        module = self.net_.module_
-        is_open = torch.as_tensor(is_open, dtype=module.gates.dtype)
-        module.gates.copy_(is_open.to(module.gates.device))
-
-    def _better_prefixes(self, rows):
-        """Return which prefixes of a code are significantly better than PCA's."""
-        level = self._guard_level()
-        module = self.net_.module_
-        if level is None:
-            return np.ones(len(module.gates), dtype=bool)
-        gains = []
-        for part in (rows.valid, rows):
-            module.use_networks(True)
-            losses = self._of_prefixes(module.losses_of_prefixes, part)
-            module.use_networks(False)
-            gains.append(self._of_prefixes(module.losses_of_prefixes, part) - losses)
+    def _judged_prefixes(self, rows):
+        """Return how the networks compare with PCA, by number of columns."""
+        net = self.net_
+        module = net.module_
+        losses = []
+        for is_on in (True, False):
+            module.use_networks(is_on)
+            losses += [
+                self._of_prefixes(module.losses_of_prefixes, part).T
+                for part in (rows.valid, rows)
+            ]
+        self.pca_loss_ = float(net.row_losses(rows.valid).mean())
         module.use_networks(True)
-        tests = [self._test(*columns) for columns in zip(*(g.T for g in gains))]
-        return np.array([p_value < level for _, p_value in tests])
+        own, own_training, pca, pca_training = (
+            part * module.natural_scale for part in losses
+        )
+        columns = zip(own, pca, own_training, pca_training, strict=True)
+        return [self._judged(*of_prefix) for of_prefix in columns]
+
+    def _can_decode_scores(self):
+        module = self.net_.module_
+        return module.encode_weight is not None and not self.net_.interrupted_
 
     def _train_decoder_alone(self, rows):
-        """Train once more with PCA's scores as codes; tell whether that was possible.
+        """Train once more with PCA's scores as codes.
 
         Codes that bend may serve some numbers of columns and not others. From PCA's
         scores PCA's reconstruction can be had for any of them.
         """
-        if self.net_.module_.encode_weight is None or self.net_.interrupted_:
-            return False
         self._say("Some columns lose to PCA's; once more with PCA's scores as codes")
         first = self.net_
         self.net_ = second = self._new_net(first.module)
@@ -172,7 +170,6 @@ class OrderedFitting(AutoencoderFitting):
             )
         except KeyboardInterrupt:
             second.interrupted_ = True
-        return True
 
     def _of_prefixes(self, function, rows):
         """Apply a function of the module to some rows, all prefixes at once."""
@@ -212,6 +209,14 @@ class OrderedFitting(AutoencoderFitting):
         else:
             self.n_components_ = fewest_components(curve, self.n_components)
         module.n_used = self.n_components_
+
+    def _hand_out(self, n_components):
+        """Hand out the first columns alone from now on."""
+        self.n_components = self._n_asked = self.n_components_ = n_components
+        self.net_.module_.n_used = n_components
+        if self._guards is not None:
+            self.guard_ = guard = self._guards[n_components - 1]
+            self.gain_over_pca_ = 0.0 if guard.pca_kept else guard.gain
 
     def _describe_without_comparison(self, X, rows):
         """See what each prefix explains where nothing was trained, or held out."""

@@ -33,6 +33,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
     def _n_features_out(self):
         return self.n_components_
 
+    def _code_widths(self):
+        """Return the numbers of columns that codes to decode may have."""
+        return [self.n_components_]
+
     def _apply(self, function, X, out, prepare, n_rows=None):
         return check_finite(self._filled(function, X, out, prepare, n_rows))
 
@@ -110,7 +114,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
             not finite.
         """
         check_is_fitted(self)
-        X = check_codes(self, X)
+        X = check_codes(self, X, self._code_widths())
         return self._decode(X, self.net_.module_.decode)
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:

@@ -41,8 +41,10 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
             As for `transform`.
         """
         X = self._checked_rows(X)
-        scale = self.net_.module_.code_scale.cpu().numpy()
-        return tuple((part * scale).astype(np.float32) for part in self._moments(X))
+        out = np.empty((len(X), 2 * self.n_components_), dtype=np.float32)
+        self._apply(self.net_.module_.posterior_moments, X, out, self._centred)
+        mean, deviation = np.split(out, 2, axis=1)
+        return mean, deviation
 
     def sample_posterior(
         self,
@@ -85,16 +87,17 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
     def _draw_codes(self, n_samples, rng):
         generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
         with own_modes(inference=True):
-            codes = self._prior_module().sample(n_samples, generator).numpy()
-        return codes * self.net_.module_.code_scale.cpu().numpy()
+            codes = self._prior_module().sample(n_samples, generator)
+            axes = self.net_.module_.axes
+            return axes.outward(codes.to(self.net_.device)).cpu().numpy()
 
     def _draw_rows(self, codes, rng):
-        """Draw rows from the likelihood at codes in PCA's units."""
+        """Draw rows from the likelihood at codes as they are handed out."""
         module = self.net_.module_
         device = self.net_.device
         generator = torch.Generator(device).manual_seed(int(rng.randint(2**31)))
         rows = self._decode(
-            codes, lambda code: module.draw(code / module.code_scale, generator)
+            codes, lambda code: module.draw(module.axes.inward(code), generator)
         )
         return self._whole(rows)
 

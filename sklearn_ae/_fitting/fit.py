@@ -327,11 +327,17 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         net.module_.use_networks(False)
         baseline, training_baseline = map(self._compared_losses, (rows.valid, rows))
         self.pca_loss_ = float(net.row_losses(rows.valid).mean())
+        self._abide_by(
+            self._judged(losses, baseline, training_losses, training_baseline)
+        )
+
+    def _judged(self, losses, baseline, training_losses, training_baseline):
+        """Return how a network compares with PCA, by both their losses of rows."""
         statistic, p_value = self._test(
             baseline - losses, training_baseline - training_losses
         )
         level = self._guard_level()
-        self.guard_ = GuardResult(
+        return GuardResult(
             statistic=statistic,
             p_value=p_value,
             level=level,
@@ -342,9 +348,13 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
             pca_kept=level is not None and not p_value < level,
             pca=self._pca_name,
         )
-        net.module_.use_networks(not self.guard_.pca_kept)
-        self.gain_over_pca_ = 0.0 if self.guard_.pca_kept else self.guard_.gain
-        self._say(self.guard_)
+
+    def _abide_by(self, result):
+        """Keep PCA or the network, as the guard says."""
+        self.guard_ = result
+        self.net_.module_.use_networks(not result.pca_kept)
+        self.gain_over_pca_ = 0.0 if result.pca_kept else result.gain
+        self._say(result)
 
     def _compared_losses(self, rows):
         """Return what the guard compares: the loss of each row, or of some of many."""

@@ -3,7 +3,8 @@
 Modules receive built parts and know no component class. Their input is a batch of
 centred rows in X's units, NaN where a value is missing; ``forward`` returns named loss
 terms per row, whose sum is minimised. Codes inside are whitened (in a VAE: on the
-prior's scale); ``encode`` and ``decode`` speak in PCA's units.
+prior's scale); ``encode`` and ``decode`` speak of them as their axes hand them out, at
+first in PCA's units.
 """
 
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from sklearn_ae._modules.axes import CodeAxes
 
 # Seeds the draws of validation, the same in every epoch.
 VALIDATION_SEED = 0
@@ -55,6 +58,8 @@ class TwoPaths(nn.Module):
 
     Attributes
     ----------
+    axes : CodeAxes
+        From inner codes to those handed out.
     networks_on : bool
         False leaves the linear path alone: PCA, or probabilistic PCA.
     incomplete : bool
@@ -105,12 +110,12 @@ class TwoPaths(nn.Module):
             "input_scale": frame.input_scale,
             "code_branch_scale": frame.code_branch_scale,
             "output_branch_scale": output_branch_scale,
-            "code_scale": frame.code_scale,
         }
         for name, array in arrays.items():
             if array is not None:
                 array = torch.as_tensor(array, dtype=torch.float32).contiguous()
             self.register_buffer(name, array)
+        self.axes = CodeAxes(frame.code_scale)
 
     def use_networks(self, on):
         """Switch the networks, and all that goes with them, on or off."""
@@ -185,10 +190,14 @@ class TwoPaths(nn.Module):
         """Return the function from rows to inner codes."""
         return lambda x: self.inner_code(self.filled(x, missing), missing)
 
-    def encode(self, x):
-        """Return codes, or posterior means, in PCA's units."""
+    def inner_codes(self, x):
+        """Return inner codes, or posterior means, of rows that may miss values."""
         x, missing = self.without_nan(x)
-        return self._encoding(missing)(x) * self.code_scale
+        return self._encoding(missing)(x)
+
+    def encode(self, x):
+        """Return codes, or posterior means, as they are handed out."""
+        return self.axes.outward(self.inner_codes(x))
 
     def completed(self, x, max_iter, tol):
         """Fill missing values by decoding and encoding in turn.
@@ -220,7 +229,7 @@ class TwoPaths(nn.Module):
         goes_on = x.new_ones(len(x), 1, dtype=torch.bool)
         least = x.new_full((len(x), 1), torch.inf)
         for _ in range(max_iter):
-            decoded = self.decode(self.inner_code(x, missing) * self.code_scale)
+            decoded = self._decoded(self.inner_code(x, missing))
             moves = (decoded - x) * self.input_scale
             errors = moves.masked_fill(missing, 0.0).square().sum(1, keepdim=True)
             goes_on = goes_on & (errors < least)
@@ -244,9 +253,13 @@ class TwoPaths(nn.Module):
             )
         return parameter
 
+    def _decoded(self, code):
+        """Return centred mean reconstructions of codes on the inner scale."""
+        return self.cost.link.mean(self.parameter(code))
+
     def decode(self, code):
-        """Return centred mean reconstructions of codes in PCA's units."""
-        return self.cost.link.mean(self.parameter(code / self.code_scale))
+        """Return centred mean reconstructions of codes as they are handed out."""
+        return self._decoded(self.axes.inward(code))
 
     def _with_linear_path(self, code, x):
         """Add the linear part to the codes of the network, which may be None."""
@@ -327,7 +340,7 @@ class Autoencoder(TwoPaths):
         Both are over `unit` squared, so that no units overflow.
         """
         x, missing = self.without_nan(x)
-        errors = (x - self.decode(self._encoding(missing)(x) * self.code_scale)) / unit
+        errors = (x - self._decoded(self._encoding(missing)(x))) / unit
         if missing is not None:
             errors = errors.masked_fill(missing, 0.0)
         return torch.stack([errors.square().sum(1), (x / unit).square().sum(1)], dim=1)

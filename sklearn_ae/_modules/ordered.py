@@ -100,7 +100,7 @@ class OrderedAutoencoder(Autoencoder):
     def decode(self, code):
         """Return centred mean reconstructions of a prefix of codes in PCA's units."""
         n_columns = code.shape[1]
-        inner = code / self.code_scale[:n_columns]
+        inner = self.axes.inward(code)
         missing = len(self.gates) - n_columns
         inner = torch.nn.functional.pad(inner, (0, missing))
         return self.cost.link.mean(self.parameter_of_prefix(inner, n_columns))
@@ -113,9 +113,9 @@ class OrderedAutoencoder(Autoencoder):
         """Return what the decoder gives for the first columns of inner codes."""
         used = code.new_zeros(len(code), len(self.gates))
         used[:, :n_columns] = 1.0
-        return self._decoded(code, used)
+        return self._parameter_where(code, used)
 
-    def _decoded(self, code, used):
+    def _parameter_where(self, code, used):
         """Return what the decoder gives where `used` is one, and zero after it."""
         code = code * used
         if self.decode_weight is None:
@@ -159,7 +159,7 @@ class OrderedAutoencoder(Autoencoder):
         code = encode(seen)
         used = self._drawn(code, generator)
         reconstruction = self._over_observed(
-            self.cost, x, self._decoded(code, used), missing
+            self.cost, x, self._parameter_where(code, used), missing
         )
         weights = self._last(used) @ self.row_weights
         terms = {"reconstruction": reconstruction * weights}

@@ -246,6 +246,12 @@ class VariationalAutoencoder(TwoPaths):
         mean, log_variance = self.posterior(self.filled(x, missing), missing)
         return torch.cat([mean, (0.5 * log_variance).exp()], dim=1)
 
+    def posterior_moments(self, x):
+        """Return what `moments` does, of codes as they are handed out."""
+        mean, deviation = self.moments(x).chunk(2, dim=1)
+        mean, deviation = self.axes.outward(mean), self.axes.outward_spread(deviation)
+        return torch.cat([mean, deviation], dim=1)
+
     def draw(self, code, generator):
         """Draw centred rows from the likelihood at codes on the prior's scale."""
         return self.cost.sample(self.parameter(code), generator)

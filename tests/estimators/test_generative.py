@@ -68,7 +68,7 @@ def test_bad_number_of_posterior_draws(make_vae, curved, n_draws):
 def test_kl_per_component_is_the_recorded_one(make_vae, curved):
     model = make_vae(guard=False, prior="normal").fit(curved)
     mean, deviation = model.posterior(curved)
-    scale = model.net_.module_.code_scale.numpy()
+    scale = model.net_.module_.axes.scale.numpy()
     mean, variance = mean / scale, np.square(deviation / scale)
     by_hand = 0.5 * (mean**2 + variance - 1 - np.log(variance)).mean(axis=0)
     np.testing.assert_allclose(model.kl_per_component_, by_hand, rtol=1e-3)

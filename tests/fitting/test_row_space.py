@@ -129,7 +129,7 @@ def test_pca_is_kept_on_a_wide_table_of_noise(make_ae, rng):
     weight = model.net_.module_.encode_weight
     np.testing.assert_allclose(
         model.transform(X + 5) - model.transform(X),
-        np.tile(5 * weight.sum(0) * model.net_.module_.code_scale, (len(X), 1)),
+        np.tile(5 * weight.sum(0) * model.net_.module_.axes.scale, (len(X), 1)),
         atol=1e-4,
     )
 

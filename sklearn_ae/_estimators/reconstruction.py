@@ -1,0 +1,115 @@
+"""What only a deterministic autoencoder can do: scores by reconstruction, denoising."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_ae._components.ordered import OrderedFitting
+from sklearn_ae._estimators.base import BaseAutoencoder
+from sklearn_ae._inference import check_finite
+
+
+class ReconstructingAutoencoder(BaseAutoencoder, OrderedFitting):
+    """Base class of the deterministic autoencoders.
+
+    Warning: this class should not be used directly. Use derived classes instead.
+    """
+
+    def _squares(self, X):
+        """Return squared errors and squared distances to the mean, over `_unit`^2.
+
+        They are not finite where a row is too far out for float32.
+        """
+        X = self._checked_rows(X)
+        out = np.empty((len(X), 2), dtype=np.float32)
+        squares = partial(self.net_.module_.squares, unit=self._unit)
+        return self._apply_to_any(squares, X, out)
+
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Return minus the squared reconstruction error of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float32
+            Minus the squared error summed over the features that are observed, in X's
+            squared units; minus infinity where that is beyond float32. However large
+            a row's values are, the other rows have their own scores.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As for `transform`, but for large values.
+        """
+        errors = self._squares(X)[:, 0]
+        with np.errstate(over="ignore"):
+            scores = (-errors * np.float64(self._unit) ** 2).astype(np.float32)
+        return self._lowest_for_nan(scores)
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the share of variance that reconstructions explain.
+
+        One minus the squared error over the squared distance to the training mean,
+        both of the observed values and whatever the loss was: 1.0 is perfect, 0.0 no
+        better than the mean. PCA's share with as many components compares.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : None
+            Ignored; there for scikit-learn's conventions.
+
+        Returns
+        -------
+        score : float
+            The share of variance explained; for rows that all equal the training mean,
+            1.0 where they are reconstructed exactly and 0.0 else.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As for `transform`, or if a row's squares are beyond float32.
+        """
+        squares = check_finite(self._squares(X))
+        error, distance = squares.sum(axis=0, dtype=np.float64)
+        if distance == 0:
+            return 1.0 if error == 0 else 0.0
+        return float(1 - error / distance)
+
+    def denoise(self, X: ArrayLike) -> np.ndarray:
+        """Encode rows and decode them again.
+
+        Equals ``inverse_transform(transform(X))``. It takes noise away where the
+        estimator was fitted with a `corruption` that resembles it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Noisy rows.
+
+        Returns
+        -------
+        X_clean : ndarray of shape (n_samples, n_features)
+            Mean reconstructions in the units, and the floating dtype, of the training
+            rows.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has another number of features, infinite values, or values outside the
+            domain of the loss.
+        """
+        return self.reconstruct(X)
