@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Increments below this share of the variance are rounding, or curves that cross.
-SMALLEST_INCREMENT = 1e-4
+# A share of the variance that counts as nothing left: rounding of float32.
+SMALLEST_LEFT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,26 @@ def fewest_components(curve, share):
     return int(enough[0]) + 1 if len(enough) else len(curve.n_components)
 
 
-def elbow(curve):
-    """Return the number of columns after which increments fall most.
+def elbow(curve, n_features):
+    """Return the number of columns after which what is left falls least.
 
-    The largest ratio of a column's increment to the next one's [1]_. What no column
-    explains stands for the one after the last.
+    The logarithm of the share that a column leaves of what was left before it, over
+    that of the next one, is largest there: the growth ratio [1]_. The next one counts
+    as no less than its part of directions that are all alike.
+
+    Parameters
+    ----------
+    curve : ExplainedVarianceCurve
+    n_features : int
+        How many directions there are.
 
     References
     ----------
     .. [1] Ahn, S. C. & Horenstein, A. R. (2013). Eigenvalue ratio test for the number
        of factors. Econometrica 81(3), 1203-1227.
     """
-    increments = np.append(curve.increments, max(1 - curve.reached[-1], 0.0))
-    increments = np.maximum(increments, SMALLEST_INCREMENT)
-    return int(np.argmax(increments[:-1] / increments[1:])) + 1
+    left = np.maximum(1 - np.append(0.0, curve.reached), SMALLEST_LEFT)
+    falls = np.log(left[:-1] / left[1:])
+    least = 1 / np.maximum(n_features - curve.n_components, 1)
+    following = np.maximum(np.append(falls[1:], 0.0), least)
+    return int(np.argmax(falls / following)) + 1

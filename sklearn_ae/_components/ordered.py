@@ -205,7 +205,7 @@ class OrderedFitting(AutoencoderFitting):
         if isinstance(self.n_components, Integral):
             self.n_components_ = int(self.n_components)
         elif self.n_components == "auto":
-            self.n_components_ = elbow(curve)
+            self.n_components_ = elbow(curve, self.n_features_in_)
         else:
             self.n_components_ = fewest_components(curve, self.n_components)
         module.n_used = self.n_components_
