@@ -23,6 +23,20 @@ def chunk_rows(width):
     return min(max(CHUNK_NUMBERS // width, FEWEST_ROWS), MOST_ROWS)
 
 
+def chunks(net, X, prepare, n_rows):
+    """Yield slices of rows and, as tensors for a net in evaluation mode, their chunks.
+
+    Parameters
+    ----------
+    net, X, prepare, n_rows
+        As for `apply_in_chunks`.
+    """
+    net._set_training(False)
+    for start in range(0, len(X), n_rows):
+        rows = slice(start, start + n_rows)
+        yield rows, torch.from_numpy(prepare(X[rows])).to(net.device)
+
+
 def apply_in_chunks(net, function, X, out, prepare, n_rows):
     """Fill `out` with a torch function of prepared chunks of X's rows.
 
@@ -46,11 +60,8 @@ def apply_in_chunks(net, function, X, out, prepare, n_rows):
     out : ndarray
         The array that was given.
     """
-    net._set_training(False)
     with own_modes(inference=True):
-        for start in range(0, len(X), n_rows):
-            rows = slice(start, start + n_rows)
-            chunk = torch.from_numpy(prepare(X[rows])).to(net.device)
+        for rows, chunk in chunks(net, X, prepare, n_rows):
             out[rows] = function(chunk).cpu().numpy()
     return out
 

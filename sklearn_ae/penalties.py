@@ -5,6 +5,9 @@ A penalty is a small estimator without torch state; ``build`` gives a module who
 ``natural_scale``. `code` is on the inner scale; ``encode`` made it from the centred
 rows `x`, as the encoder got them.
 
+One with ``rotatable = True`` asks the same of codes in every orthonormal basis, so that
+they may be turned after training; any other is about single columns, which are kept.
+
 Penalties in a list are added up, each with its own weight.
 """
 
@@ -195,6 +198,8 @@ class Contractive(BaseEstimator):
     AutoencoderTransformer(penalty=['contractive', 'decorrelation'])
     """
 
+    rotatable = True
+
     _parameter_constraints: dict = {
         **_WEIGHT,
         "n_projections": [
@@ -257,6 +262,9 @@ class Decorrelation(BaseEstimator):
     AutoencoderTransformer(penalty='decorrelation')
     """
 
+    # It is about columns, but there is no correlation after the turn at all.
+    rotatable = True
+
     _parameter_constraints: dict = _WEIGHT
 
     def __init__(self, weight: float = 1.0) -> None:
@@ -285,6 +293,23 @@ PENALTIES = {
     "contractive": Contractive,
     "decorrelation": Decorrelation,
 }
+
+
+def leave_axes_free(given):
+    """Whether codes under a `penalty` parameter may be turned after training.
+
+    Parameters
+    ----------
+    given : str, penalty, list of these or None
+        What the user gave.
+    """
+    if given is None:
+        return True
+    if isinstance(given, list):
+        return all(map(leave_axes_free, given))
+    if isinstance(given, str):
+        given = PENALTIES[given]
+    return getattr(given, "rotatable", False)
 
 
 def build_penalty(given, **scales):

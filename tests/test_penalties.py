@@ -11,6 +11,7 @@ from sklearn_ae.penalties import (
     Decorrelation,
     KLSparsity,
     build_penalty,
+    leave_axes_free,
 )
 
 SCALES = {"code_scale": np.array([2.0, 10.0]), "natural_scale": 4.0}
@@ -156,10 +157,18 @@ def mean_correlation(codes):
     return np.abs(np.corrcoef(codes, rowvar=False)[np.triu_indices(3, 1)]).mean()
 
 
+def inner_codes(model, X):
+    codes = torch.from_numpy(model.transform(X))
+    return model.net_.module_.axes.inward(codes).numpy()
+
+
 def test_decorrelation_decorrelates(make_ae, curved):
+    """The codes of the networks themselves, which are turned afterwards."""
     params = {"init": "random", "max_epochs": 20, "n_components": 3}
-    free = make_ae(**params).fit(curved).transform(curved)
-    held = make_ae(**params, penalty=Decorrelation(10.0)).fit(curved).transform(curved)
+    free, held = (
+        inner_codes(make_ae(**params, penalty=penalty).fit(curved), curved)
+        for penalty in (None, Decorrelation(10.0))
+    )
     assert mean_correlation(held) < 0.3 * mean_correlation(free)
 
 
@@ -204,3 +213,43 @@ def test_bad_parameters(make_ae, curved, penalty):
     name = type(penalty).__name__
     with pytest.raises(ValueError, match=f"parameter of {name} must be"):
         make_ae(penalty=penalty).fit(curved)
+
+
+class _OfAUser:
+    """Says nothing of whether codes may be turned."""
+
+    def build(self, *, code_scale, natural_scale):
+        return L1().build(code_scale=code_scale, natural_scale=natural_scale)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "are_free"),
+    [
+        (None, True),
+        ("contractive", True),
+        (Decorrelation(2.0), True),
+        (["contractive", Decorrelation()], True),
+        ("l1", False),
+        (KLSparsity(), False),
+        (["contractive", "l1"], False),
+        (_OfAUser(), False),
+    ],
+)
+def test_penalties_on_single_columns_bind_axes(penalty, are_free):
+    assert leave_axes_free(penalty) is are_free
+
+
+def test_the_contractive_penalty_is_the_same_in_turned_axes():
+    """Which is what its being rotatable says."""
+    turn = torch.linalg.qr(torch.tensor([[1.0, 2.0], [-3.0, 0.5]])).Q
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    weight = torch.tensor([[1.0, 0.5], [2.0, -1.0], [0.0, 3.0]])
+    built = Contractive().build(code_scale=np.ones(2), natural_scale=1.0)
+    values = [
+        built(encode(x), encode, x, None)
+        for encode in (
+            lambda x: (x @ weight).tanh(),
+            lambda x: (x @ weight).tanh() @ turn,
+        )
+    ]
+    torch.testing.assert_close(*values)

@@ -1,5 +1,5 @@
-"""What the columns of a code are: their order, what each explains, how many there are.
+"""What the columns of a code are: their axes, order and number.
 
-May import `_fitting`, `_inference`, `_modules`, `_training` and `_utils`; imported by
-`_estimators`.
+May import `_fitting`, `_inference`, `_modules`, `_training` and `_utils`.
+`_estimators` may import from it.
 """

@@ -8,6 +8,12 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 
+from sklearn_ae._components.axes import (
+    kept_axes,
+    own_deviations,
+    principal_axes,
+    triangular_axes,
+)
 from sklearn_ae._estimators.components import ComponentwiseAutoencoder
 from sklearn_ae._estimators.imputation import ReconstructionImputer
 from sklearn_ae._fitting.build import (
@@ -19,6 +25,7 @@ from sklearn_ae._fitting.build import (
 from sklearn_ae._inference import thinned
 from sklearn_ae._utils import Interval, RandomStateLike, StrOptions, component, resolve
 from sklearn_ae.losses import LOSSES, SquaredError
+from sklearn_ae.penalties import leave_axes_free
 from sklearn_ae.priors import CODE_DENSITIES
 
 # Training rows whose codes are kept for the density that `sample` draws from.
@@ -34,6 +41,10 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
     weights on held-out rows are kept, and PCA itself unless they are significantly
     better.
 
+    Over the training rows the columns of the code have zero mean, no correlation,
+    descending variances and the signs that PCA gives. ``partial_fit`` chooses these
+    axes in its first call, and else keeps those of the last ``fit``.
+
     Parameters
     ----------
     n_components : int, default=2
@@ -44,6 +55,10 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         `networks.Custom` for modules of your own.
     init : {"pca", "random"}, default="pca"
         "pca" starts training at PCA; "random" has no linear path: the plain network.
+    whiten : bool, default=False
+        Whether to divide each column of the code by its standard deviation over the
+        training rows, as PCA does; `inverse_transform` undoes it. Constant columns stay
+        as they are.
     guard : bool or float, default=True
         Whether to keep PCA unless the trained network is significantly better on the
         held-out rows. A float in (0, 0.5] is the level of the one-sided test; True is
@@ -64,7 +79,9 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         against the clean rows.
     penalty : {"l1", "kl_sparsity", "contractive", "decorrelation"}, penalty \
             instance, list of these or None, default=None
-        What is added to the loss for each code.
+        What is added to the loss for each code. One that is about single columns
+        ("l1", "kl_sparsity", your own unless it has ``rotatable = True``) keeps the
+        columns as they were trained; `whiten` then only scales them.
     latent_density : {"gaussian_mixture"} or density, default="gaussian_mixture"
         The density that `sample` draws codes from, fitted to the training codes when
         `sample` is first called. An instance needs ``fit(codes)`` and
@@ -194,6 +211,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
             StrOptions({"auto"}),
         ],
         "ordered": ["boolean", Interval(Integral, 1, None, closed="left")],
+        "whiten": ["boolean"],
         "loss": [
             StrOptions(set(LOSSES)),
             component("an instance from sklearn_ae.losses"),
@@ -212,6 +230,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         ordered: bool | int = False,
         network: str | BaseEstimator = "mlp",
         init: Literal["pca", "random"] = "pca",
+        whiten: bool = False,
         guard: bool | float = True,
         loss: str | BaseEstimator = "squared_error",
         output_range: Literal["auto"] | tuple[float, float] | None = "auto",
@@ -237,6 +256,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         self.ordered = ordered
         self.network = network
         self.init = init
+        self.whiten = whiten
         self.guard = guard
         self.loss = loss
         self.output_range = output_range
@@ -278,6 +298,22 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
     def _gain(self, baseline, losses):
         before = baseline.mean()
         return float(1 - losses.mean() / before) if before > 0 else 0.0
+
+    def _choose_axes(self, X, continued):
+        """Turn the codes to PCA's convention, unless a penalty is about columns."""
+        scale = self._code_scale()
+        if self._has_pca_s_codes(X, continued):
+            # On the inner scale they are white, but for columns of zeros.
+            axes = kept_axes(scale, np.ones_like(scale) if self.whiten else None)
+        elif leave_axes_free(self.penalty):
+            # Of ordered codes the first columns stay a code on their own.
+            turned = triangular_axes if self._is_ordered() else principal_axes
+            axes = turned(self._code_moments(X), scale, self.whiten)
+        elif self.whiten:
+            axes = kept_axes(scale, own_deviations(self._code_moments(X)))
+        else:
+            axes = kept_axes(scale)
+        self.net_.module_.axes.take(*axes)
 
     def _after_training(self, X, rows):
         if self._is_ordered() and self.explained_variance_curve_ is None:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ae._components.moments import code_moments
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._fitting.start import centred_float32, centred_or_infinite
 from sklearn_ae._inference import apply_in_chunks, check_finite, chunk_rows
@@ -22,7 +23,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
 
     @abstractmethod
     def _draw_codes(self, n_samples, rng):
-        """Draw codes to decode, in PCA's units."""
+        """Draw codes to decode."""
 
     @property
     def device_(self) -> str:
@@ -36,6 +37,24 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
     def _code_widths(self):
         """Return the numbers of columns that codes to decode may have."""
         return [self.n_components_]
+
+    def _has_pca_s_codes(self, X, continued):
+        """Whether codes of the training rows are PCA's, or probabilistic PCA's.
+
+        Theirs are in order already. What is missing was filled in otherwise by PCA.
+        """
+        if continued or self.init != "pca" or self.net_.module_.codes_bend:
+            return False
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(np.isfinite(X.sum()))
+
+    def _code_moments(self, X):
+        n_rows = chunk_rows(max(self.n_features_in_, self.n_components_))
+        return code_moments(self.net_, X, self._centred, n_rows, self._unit)
+
+    def _code_scale(self):
+        """Return what brings inner codes to X's units."""
+        return self.net_.module_.axes.scale.cpu().numpy().astype(np.float64)
 
     def _apply(self, function, X, out, prepare, n_rows=None):
         return check_finite(self._filled(function, X, out, prepare, n_rows))
@@ -77,7 +96,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         Returns
         -------
         X_new : ndarray of shape (n_samples, n_components), float32
-            Codes, in X's units as PCA's scores are.
+            Codes, in X's units as PCA's scores are; with ``whiten=True`` in their
+            standard deviations over the training rows.
 
         Raises
         ------

@@ -6,10 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from sklearn_ae._components.axes import kept_axes, sorted_axes
 from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._fitting.generative import SCORE_DRAWS, GenerativeFitting
 from sklearn_ae._utils import RandomStateLike, own_modes
 from sklearn_ae._validation import check_count
+from sklearn_ae.penalties import leave_axes_free
 
 
 class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
@@ -40,9 +42,9 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         ValueError
             As for `transform`.
         """
-        X = self._checked_rows(X)
-        out = np.empty((len(X), 2 * self.n_components_), dtype=np.float32)
-        self._apply(self.net_.module_.posterior_moments, X, out, self._centred)
+        rows = self._checked_rows(X)
+        out = np.empty((len(rows), 2 * self.n_components_), dtype=np.float32)
+        self._apply(self.net_.module_.posterior_moments, rows, out, self._centred)
         mean, deviation = np.split(out, 2, axis=1)
         return mean, deviation
 
@@ -81,6 +83,16 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         rng = self._rng(random_state)
         noise = rng.standard_normal((n_draws, *mean.shape))
         return (mean + deviation * noise).astype(np.float32)
+
+    def _choose_axes(self, X, continued):
+        """Order the columns: a turn would make a posterior's columns dependent."""
+        is_in_order = self._has_pca_s_codes(X, continued)
+        scale = self._code_scale()
+        if is_in_order or not leave_axes_free(self.penalty):
+            axes = kept_axes(scale)
+        else:
+            axes = sorted_axes(self._code_moments(X), scale)
+        self.net_.module_.axes.take(*axes)
 
     # ---- samples
 

@@ -35,6 +35,11 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     start at nothing; the best weights on held-out rows are kept, and probabilistic PCA
     itself unless they are significantly better.
 
+    Columns of the code are in descending order of their variance over the training
+    rows, with the signs that PCA gives, unless a penalty is about single columns. They
+    are not turned as those of `AutoencoderTransformer` are, since a posterior's columns
+    would then depend on each other. ``partial_fit`` orders them in its first call.
+
     Parameters
     ----------
     n_components : int, default=2

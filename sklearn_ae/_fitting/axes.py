@@ -19,6 +19,8 @@ MOST_DOUBLES = 2**24
 # How often principal axes are computed anew from rows that they filled, and how often
 # one set of axes fills them.
 FILL_ROUNDS, FILL_STEPS = 10, 5
+# Correlation of scores up to which axes are PCA's own.
+SMALLEST_CORRELATION = 1e-5
 
 
 @dataclass
@@ -91,10 +93,8 @@ def axes_of_covariance(X, mean, unit, n_components):
     covariance = (products - np.outer(sums, sums / n_rows)) / (n_rows - 1)
     feature_scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     variances, axes = np.linalg.eigh(covariance)
-    variances, axes = np.maximum(variances[::-1], 0.0), axes.T[::-1]
-    # As PCA has it: the largest entry of an axis is positive.
-    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, np.newaxis], 1)
-    axes = axes * np.sign(largest)
+    variances = np.maximum(variances[::-1], 0.0)
+    axes = _with_pca_signs(axes.T[::-1])
     left = variances[n_components:]
     residual_scale = np.sqrt(left @ np.square(axes[n_components:]))
     components, kept = _padded(axes[:n_components], variances, n_components)
@@ -136,7 +136,7 @@ def axes_of_rows(X, mean, unit, n_components, random_state):
             _fill(centred, missing, n_axes, random_state)
         pca = PCA(n_axes, random_state=random_state).fit(centred)
     components, variances = _padded(
-        pca.components_, pca.explained_variance_, n_components
+        *_uncorrelated(pca.components_, pca.explained_variance_, centred), n_components
     )
     shares = components.astype(dtype)
     centred -= (centred @ shares.T) @ shares
@@ -150,6 +150,31 @@ def axes_of_rows(X, mean, unit, n_components, random_state):
         # What was filled in has next to no noise.
         noise_variance=float(pca.noise_variance_) / (1 - missing.mean()),
     )
+
+
+def _uncorrelated(axes, variances, rows):
+    """Return axes, turned so that scores of rows are uncorrelated, and their variances.
+
+    Those of an exact solver are. The randomized one finds a subspace where the axes of
+    the rows' own covariance are better than its own.
+    """
+    scores = rows @ axes.T.astype(rows.dtype)
+    covariance = np.cov(scores, rowvar=False, dtype=np.float64, ddof=1)
+    covariance = np.atleast_2d(covariance)
+    spread = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
+    mixed = np.abs(covariance - np.diag(np.diag(covariance)))
+    # Axes without variance have scores of rounding alone.
+    rounding = 10 * np.finfo(rows.dtype).eps * spread.max()
+    if (mixed <= SMALLEST_CORRELATION * spread + rounding).all():
+        return axes, variances
+    variances, turn = np.linalg.eigh(covariance)
+    return _with_pca_signs(turn.T[::-1] @ axes), np.maximum(variances[::-1], 0.0)
+
+
+def _with_pca_signs(axes):
+    """Return axes as PCA has them: the largest entry of each is positive."""
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, np.newaxis], 1)
+    return axes * np.sign(largest)
 
 
 def _rms(rows, degrees):

@@ -86,6 +86,10 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         """Better what training gave, by the held-out rows; nothing by default."""
 
     @abstractmethod
+    def _choose_axes(self, X, continued):
+        """Choose the axes that codes are handed out in, of the training rows X."""
+
+    @abstractmethod
     def _after_training(self, X, rows):
         """Learn what needs the trained net.
 
@@ -178,6 +182,7 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
                 rows, start = self._begin(X)
                 compared = self._train_from(start, rows)
                 self._warn_of_empty_columns(start)
+            self._choose_axes(X, continued)
             self._finish(X, compared)
         tell_interrupt(self.net_)
         return self
@@ -187,7 +192,8 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         """Train for one epoch on X, starting afresh on the first call.
 
         The first call takes the centre, the scales and the PCA from its rows, so make
-        it large enough to represent the data. No rows are held out, so there is neither
+        it large enough to represent the data; codes keep the axes that it, or the last
+        `fit`, gave them. No rows are held out, so there is neither
         early stopping nor a guard, and the learning rate stays constant.
 
         Parameters
@@ -224,6 +230,8 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
                 rows = all_rows(rows, self.net_)
                 run(self, rows, seed, max_epochs=1, scheduled=False)
             self._forget_comparison()
+            if first:
+                self._choose_axes(X, continued=False)
             self._finish(X, None)
         tell_interrupt(self.net_)
         return self

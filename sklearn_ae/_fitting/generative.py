@@ -191,7 +191,8 @@ class GenerativeFitting(Fitting):
 
     def _after_training(self, X, rows):
         self._choose_prior(rows)
-        mean, deviation = self._moments(thinned(X))
+        order = self.net_.module_.axes.order().cpu().numpy()
+        mean, deviation = (part[:, order] for part in self._moments(thinned(X)))
         variance = np.square(deviation)
         kl = 0.5 * (np.square(mean) + variance - 1 - np.log(variance))
         self.kl_per_component_ = kl.mean(axis=0)

@@ -117,6 +117,11 @@ class TwoPaths(nn.Module):
             self.register_buffer(name, array)
         self.axes = CodeAxes(frame.code_scale)
 
+    @property
+    def codes_bend(self):
+        """Whether a network has a part in the codes."""
+        return self.networks_on
+
     def use_networks(self, on):
         """Switch the networks, and all that goes with them, on or off."""
         for module in self.modules():

@@ -77,6 +77,11 @@ class OrderedAutoencoder(Autoencoder):
         self.register_buffer("in_use", in_use.float())
         self.register_buffer("gates", torch.ones(n_components))
 
+    @property
+    def codes_bend(self):
+        """Whether a network has a part in the codes."""
+        return self.networks_on and self.bends
+
     def get_extra_state(self):
         """Return what the state dict has beside parameters and buffers."""
         return torch.tensor([self.networks_on, self.bends, self.n_used], device="cpu")

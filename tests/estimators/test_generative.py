@@ -68,10 +68,76 @@ def test_bad_number_of_posterior_draws(make_vae, curved, n_draws):
 def test_kl_per_component_is_the_recorded_one(make_vae, curved):
     model = make_vae(guard=False, prior="normal").fit(curved)
     mean, deviation = model.posterior(curved)
-    scale = model.net_.module_.axes.scale.numpy()
+    axes = model.net_.module_.axes
+    scale = axes.scale[axes.order()].numpy()
     mean, variance = mean / scale, np.square(deviation / scale)
     by_hand = 0.5 * (mean**2 + variance - 1 - np.log(variance)).mean(axis=0)
     np.testing.assert_allclose(model.kl_per_component_, by_hand, rtol=1e-3)
+
+
+# ---- order and signs of columns
+
+
+def test_columns_are_in_order_and_have_pca_s_signs(make_vae, curved):
+    model = make_vae(n_components=4, init="random").fit(curved)
+    codes = model.transform(curved).astype(np.float64)
+    assert (np.diff(codes.std(axis=0)) <= 0).all()
+    assert_signs_are_pca_s(codes, curved)
+    matrix = model.net_.module_.axes.matrix
+    # The first columns of the net are not the largest, or there is nothing to see.
+    assert not torch.equal(matrix, matrix.diag().diag())
+    assert ((matrix != 0).sum(0) == 1).all()
+
+
+def assert_signs_are_pca_s(codes, X):
+    covariances = (X - X.mean(axis=0)).T @ (codes - codes.mean(axis=0))
+    largest = np.abs(covariances).argmax(axis=0)
+    assert (covariances[largest, np.arange(codes.shape[1])] > 0).all()
+
+
+def test_the_order_changes_no_reconstruction_and_no_score(make_vae, curved):
+    model = make_vae(n_components=4, init="random").fit(curved)
+    ordered = [model.reconstruct(curved), model.score_samples(curved)]
+    samples = model.sample(9, random_state=0, observation_noise=True)
+    deviation = model.posterior(curved)[1]
+    axes = model.net_.module_.axes
+    order, scale = axes.order().numpy(), axes.scale.numpy()
+    axes.take(np.diag(scale), np.diag(1 / scale), np.zeros(4))
+    plain = [model.reconstruct(curved), model.score_samples(curved)]
+    for one, other in zip(ordered, plain, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    again = model.sample(9, random_state=0, observation_noise=True)
+    np.testing.assert_allclose(samples, again, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        deviation, model.posterior(curved)[1][:, order], rtol=1e-5
+    )
+
+
+def test_draws_of_posteriors_are_decoded_as_transforms_are(make_vae, curved):
+    """Their mean is where the reconstruction's code is."""
+    model = make_vae(n_components=3, init="random").fit(curved)
+    draws = model.sample_posterior(curved[:4], 5000, random_state=0)
+    _, deviation = model.posterior(curved[:4])
+    away = (draws.mean(axis=0) - model.transform(curved[:4])) / deviation
+    assert np.abs(away).max() < 0.08
+
+
+def test_a_penalty_on_single_columns_keeps_them_where_they_are(make_vae, curved):
+    model = make_vae(n_components=4, init="random", penalty="kl_sparsity").fit(curved)
+    axes = model.net_.module_.axes
+    assert torch.equal(axes.matrix, axes.scale.diag())
+
+
+@pytest.mark.parametrize("n_components", [1, 3])
+def test_where_probabilistic_pca_is_kept_signs_are_pca_s(make_vae, noise, n_components):
+    model = make_vae(n_components=n_components).fit(noise)
+    assert model.gain_over_pca_ == 0
+    np.testing.assert_allclose(
+        model.transform(noise),
+        PCA(n_components).fit(noise).transform(noise),
+        rtol=1e-4,
+        atol=1e-6,
+    )
 
 
 # ---- columns in use

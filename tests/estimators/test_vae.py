@@ -49,8 +49,8 @@ def test_transform_is_the_posterior_mean(make_vae, curved):
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(first, third)
     mean, _ = posterior(model, curved)
-    scale = model.net_.module_.axes.scale.numpy()
-    np.testing.assert_allclose(first, mean * scale, rtol=1e-4, atol=1e-5)
+    matrix = model.net_.module_.axes.matrix.numpy()
+    np.testing.assert_allclose(first, mean @ matrix, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(
         model.inverse_transform(first), model.inverse_transform(second)
     )

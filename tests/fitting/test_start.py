@@ -159,3 +159,25 @@ def test_scales_without_axes_are_those_of_observed_values(X, rng):
     start = start_of(X, init="random")
     np.testing.assert_allclose(start.feature_scale, np.nanstd(X, axis=0, ddof=1))
     assert start.components is None
+
+
+def test_scores_are_uncorrelated_where_the_solver_is_randomized(rng):
+    """And the axes are nearer to the exact ones than its own."""
+    X = rng.normal(size=(700, 520))
+    given = PCA(4, random_state=np.random.RandomState(0)).fit(X)
+    exact = PCA(4, svd_solver="full").fit(X)
+    start = start_of(X, 4)
+    scores = (X - start.mean) @ start.components.T
+    correlation = np.corrcoef(scores, rowvar=False) - np.eye(4)
+    assert np.abs(correlation).max() < 1e-10
+    assert (
+        np.abs(np.corrcoef(given.transform(X), rowvar=False) - np.eye(4)).max() > 1e-5
+    )
+    np.testing.assert_allclose(start.variances, scores.var(axis=0, ddof=1), rtol=1e-10)
+    errors = np.abs(
+        exact.explained_variance_ - [start.variances, given.explained_variance_]
+    )
+    assert (errors[0] <= errors[1]).all()
+    np.testing.assert_allclose(
+        start.components @ start.components.T, np.eye(4), atol=1e-9
+    )

@@ -30,6 +30,7 @@ KINDS = [
     ("autoencoder", {"output_range": (-9.0, 9.0)}),
     ("autoencoder", {"network": MLP((8, 4), tied=True)}),
     ("autoencoder", {"init": "random"}),
+    ("autoencoder", {"whiten": True}),
     ("autoencoder", {"corruption": ["gaussian", "masking", "swap"]}),
     ("autoencoder", {"penalty": ["l1", "contractive"]}),
     *(("vae", {"likelihood": likelihood}) for likelihood in LIKELIHOODS),
