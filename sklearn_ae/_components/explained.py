@@ -106,4 +106,6 @@ def elbow(curve, n_features):
     falls = np.log(left[:-1] / left[1:])
     least = 1 / np.maximum(n_features - curve.n_components, 1)
     following = np.maximum(np.append(falls[1:], 0.0), least)
-    return int(np.argmax(falls / following)) + 1
+    # As many columns as features are no reduction.
+    ratios = (falls / following)[: max(1, n_features - 1)]
+    return int(np.argmax(ratios)) + 1

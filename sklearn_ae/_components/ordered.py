@@ -13,6 +13,7 @@ from sklearn_ae._components.explained import (
 from sklearn_ae._fitting.autoencoder import AutoencoderFitting
 from sklearn_ae._fitting.start import centred_float32
 from sklearn_ae._inference import thinned
+from sklearn_ae._modules.ordered import EXACT
 from sklearn_ae._training.run import all_rows, run
 from sklearn_ae._utils import own_modes
 
@@ -76,7 +77,11 @@ class OrderedFitting(AutoencoderFitting):
         n_columns = max(1, np.count_nonzero(left > LEFT))
         if is_counted:
             n_columns = max(n_columns, int(self.n_components))
-        elif self.n_components != "auto":
+        elif self.n_components == "auto":
+            # The last axis of rows that lie in a space of few counts as well.
+            is_last = np.count_nonzero(left > EXACT) == n_columns
+            n_columns += is_last and n_columns + 1 < len(start.mean)
+        else:
             target = (1 - self.n_components) * (1 - MARGIN)
             n_columns = np.count_nonzero(left > target) + 2
         return start.shortened(min(n_columns, len(left)))
@@ -119,7 +124,7 @@ class OrderedFitting(AutoencoderFitting):
         self._guards = results
         module = self.net_.module_
         is_better = [not result.pca_kept for result in results]
-        module.gates.copy_(torch.tensor(is_better))
+        module.gates[: len(results)] = torch.tensor(is_better).to(module.gates)
         self._describe_prefixes(rows.valid, held_out=True)
         self._abide_by(results[self.n_components_ - 1])
         # That was the prefix in use; others may have their networks.
@@ -142,7 +147,15 @@ class OrderedFitting(AutoencoderFitting):
             part * module.natural_scale for part in losses
         )
         columns = zip(own, pca, own_training, pca_training, strict=True)
-        return [self._judged(*of_prefix) for of_prefix in columns]
+        return [self._judged(*of_prefix) for of_prefix in columns][: self._n_usable()]
+
+    def _n_usable(self):
+        """Return how many columns may be handed out.
+
+        Where PCA reproduces the rows, codes that bend do not.
+        """
+        module = self.net_.module_
+        return module.n_trained if module.codes_bend else len(module.gates)
 
     def _can_decode_scores(self):
         module = self.net_.module_
@@ -200,7 +213,10 @@ class OrderedFitting(AutoencoderFitting):
             module.use_networks(False)
             of_pca = self._of_prefixes(squares, rows)
             module.use_networks(networks_on)
-        curve = explained_variance_curve(found, of_pca, held_out=held_out)
+        n_squares = 1 + self._n_usable()
+        curve = explained_variance_curve(
+            found[:, :n_squares], of_pca[:, :n_squares], held_out=held_out
+        )
         self.explained_variance_curve_ = curve
         if isinstance(self.n_components, Integral):
             self.n_components_ = int(self.n_components)

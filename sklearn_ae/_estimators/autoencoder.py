@@ -47,9 +47,19 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
 
     Parameters
     ----------
-    n_components : int, default=2
+    n_components : int, float in (0, 1) or "auto", default=2
         Number of columns of the code. Where PCA is kept, those above the rank of X are
-        zero, which a warning tells unless there is a `corruption` or a `penalty`.
+        zero, which a warning tells unless there is a `corruption` or a `penalty`. A
+        float is a share of the variance: the fewest columns that explain as much of
+        held-out rows are taken, at most as many as PCA needs. "auto" takes those after
+        which what is left falls least, by the growth ratio [3]_, 32 at most. Both make
+        codes ordered.
+    ordered : bool or int, default=False
+        Whether each prefix of a code is a code: the first j columns are decoded on
+        their own by `inverse_transform`, and at no j is the error on held-out rows
+        significantly above PCA's with j components. They are trained together by
+        nested dropout [4]_. An int is how many columns are trained, at least
+        `n_components`, of which that many are handed out; fewer where X has fewer.
     network : {"mlp", "conv"} or network instance, default="mlp"
         The encoder and the decoder: `networks.MLP`, `networks.Conv` for images or
         `networks.Custom` for modules of your own.
@@ -150,6 +160,16 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         it has to be below (None with ``guard=False``), `n_rows` held out, mean losses
         of a row `network_loss` and `pca_loss`, the `gain` that the network has or would
         have had, and `pca_kept`; prints as a sentence. None where nothing was compared.
+    explained_variance_ratio_ : ndarray of shape (n_components_,)
+        Of ordered codes: share of the variance that each column adds on held-out rows,
+        never negative. The sum is what all of them explain.
+    explained_variance_ : ndarray of shape (n_components_,)
+        The same in X's squared units.
+    explained_variance_curve_ : object or None
+        Of ordered codes, for each number of trained columns: `n_components`, the share
+        of variance `explained` on `n_rows` rows with its `standard_error`, and PCA's,
+        `pca_explained`. The rows are held-out ones where `held_out` is True, else those
+        trained on. None where codes are not ordered.
     verdict_ : object or None
         What tests before training found: `finding` is "clear", "hidden", "crowded",
         "doubtful" or "pca", `decoder_t` and `encoder_t` are the tests' t values; prints
@@ -186,6 +206,10 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
        data with neural networks. Science 313, 504-507.
     .. [2] Vincent, P. et al. (2010). Stacked denoising autoencoders. Journal of Machine
        Learning Research 11, 3371-3408.
+    .. [3] Ahn, S. C. & Horenstein, A. R. (2013). Eigenvalue ratio test for the number
+       of factors. Econometrica 81(3), 1203-1227.
+    .. [4] Rippel, O., Gelbart, M. & Adams, R. (2014). Learning ordered representations
+       with nested dropout. International Conference on Machine Learning, 1746-1754.
 
     Examples
     --------

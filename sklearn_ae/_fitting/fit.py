@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
-from sklearn_ae._fitting.guard import DEFAULT_LEVEL, GuardResult, paired_t_test
+from sklearn_ae._fitting.guard import Guarding
 from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
 from sklearn_ae._fitting.start import centred_float32, fit_start
-from sklearn_ae._inference import thinned
-from sklearn_ae._training.batches import Rows
 from sklearn_ae._training.callbacks import renewed
 from sklearn_ae._training.run import all_rows, run, tell_interrupt
 from sklearn_ae._training.settings import (
@@ -35,7 +33,7 @@ from sklearn_ae._utils import (
 from sklearn_ae._validation import check_rows
 
 
-class Fitting(BaseEstimator, metaclass=ABCMeta):
+class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
     """Base class of what is fitted: `fit` and `partial_fit`.
 
     Warning: this class should not be used directly. Use derived classes instead.
@@ -48,9 +46,6 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         **TRAINING_CONSTRAINTS,
     }
 
-    #: What the network is compared with.
-    _pca_name = "PCA"
-
     @abstractmethod
     def _loss_or_likelihood(self):
         """Return the component whose domain rows must be in."""
@@ -58,10 +53,6 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def _module_factory(self, start, X):
         """Return a callable without arguments that builds the module."""
-
-    @abstractmethod
-    def _gain(self, baseline, losses):
-        """Return `gain_over_pca_` from the held-out rows' losses."""
 
     def _n_columns(self, X):
         """Return how many components to look for."""
@@ -323,61 +314,6 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
         if self.init == "pca":
             self._compare_with_pca(rows)
         return rows
-
-    def _forget_comparison(self):
-        self.gain_over_pca_ = self.pca_loss_ = float("nan")
-        self.guard_ = None
-
-    def _compare_with_pca(self, rows):
-        """Note the gain on the held-out rows; keep PCA unless it is significant."""
-        net = self.net_
-        losses, training_losses = map(self._compared_losses, (rows.valid, rows))
-        net.module_.use_networks(False)
-        baseline, training_baseline = map(self._compared_losses, (rows.valid, rows))
-        self.pca_loss_ = float(net.row_losses(rows.valid).mean())
-        self._abide_by(
-            self._judged(losses, baseline, training_losses, training_baseline)
-        )
-
-    def _judged(self, losses, baseline, training_losses, training_baseline):
-        """Return how a network compares with PCA, by both their losses of rows."""
-        statistic, p_value = self._test(
-            baseline - losses, training_baseline - training_losses
-        )
-        level = self._guard_level()
-        return GuardResult(
-            statistic=statistic,
-            p_value=p_value,
-            level=level,
-            n_rows=len(losses),
-            network_loss=float(losses.mean()),
-            pca_loss=float(baseline.mean()),
-            gain=self._gain(baseline, losses),
-            pca_kept=level is not None and not p_value < level,
-            pca=self._pca_name,
-        )
-
-    def _abide_by(self, result):
-        """Keep PCA or the network, as the guard says."""
-        self.guard_ = result
-        self.net_.module_.use_networks(not result.pca_kept)
-        self.gain_over_pca_ = 0.0 if result.pca_kept else result.gain
-        self._say(result)
-
-    def _compared_losses(self, rows):
-        """Return what the guard compares: the loss of each row, or of some of many."""
-        return self.net_.row_losses(Rows(thinned(rows.data), device=rows.device))
-
-    def _test(self, gains, other_gains):
-        """Return the statistic and the p-value of rows' gains over a baseline."""
-        return paired_t_test(gains, other_gains)
-
-    def _guard_level(self):
-        """Return the p-value below which PCA is left; None leaves it whatever it is."""
-        if not self.guard:
-            return None
-        is_on = isinstance(self.guard, bool | np.bool_)
-        return DEFAULT_LEVEL if is_on else float(self.guard)
 
     def _warn_of_empty_columns(self, start):
         """Warn of components beyond the rank, where no network fills their columns."""

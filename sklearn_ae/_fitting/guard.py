@@ -1,10 +1,14 @@
 """The guard: leave PCA only on evidence."""
 
 import math
+from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtr
+
+from sklearn_ae._inference import thinned
+from sklearn_ae._training.batches import Rows
 
 # One-sided: 2.3 standard errors where there are many rows. The held-out rows also chose
 # the best epoch, which speaks for the network; the level leaves room for that.
@@ -132,3 +136,69 @@ def _downside_deviation(gains):
 def with_worst_twice(gains):
     """Count the worst row twice: a density can lose without bound on a row."""
     return np.append(gains, gains.min()) if len(gains) > 1 else gains
+
+
+class Guarding(metaclass=ABCMeta):
+    """Base class of what keeps PCA unless its network is significantly better."""
+
+    #: What the network is compared with.
+    _pca_name = "PCA"
+
+    @abstractmethod
+    def _gain(self, baseline, losses):
+        """Return `gain_over_pca_` from the held-out rows' losses."""
+
+    def _forget_comparison(self):
+        self.gain_over_pca_ = self.pca_loss_ = float("nan")
+        self.guard_ = None
+
+    def _compare_with_pca(self, rows):
+        """Note the gain on the held-out rows; keep PCA unless it is significant."""
+        net = self.net_
+        losses, training_losses = map(self._compared_losses, (rows.valid, rows))
+        net.module_.use_networks(False)
+        baseline, training_baseline = map(self._compared_losses, (rows.valid, rows))
+        self.pca_loss_ = float(net.row_losses(rows.valid).mean())
+        self._abide_by(
+            self._judged(losses, baseline, training_losses, training_baseline)
+        )
+
+    def _judged(self, losses, baseline, training_losses, training_baseline):
+        """Return how a network compares with PCA, by both their losses of rows."""
+        statistic, p_value = self._test(
+            baseline - losses, training_baseline - training_losses
+        )
+        level = self._guard_level()
+        return GuardResult(
+            statistic=statistic,
+            p_value=p_value,
+            level=level,
+            n_rows=len(losses),
+            network_loss=float(losses.mean()),
+            pca_loss=float(baseline.mean()),
+            gain=self._gain(baseline, losses),
+            pca_kept=level is not None and not p_value < level,
+            pca=self._pca_name,
+        )
+
+    def _abide_by(self, result):
+        """Keep PCA or the network, as the guard says."""
+        self.guard_ = result
+        self.net_.module_.use_networks(not result.pca_kept)
+        self.gain_over_pca_ = 0.0 if result.pca_kept else result.gain
+        self._say(result)
+
+    def _compared_losses(self, rows):
+        """Return what the guard compares: the loss of each row, or of some of many."""
+        return self.net_.row_losses(Rows(thinned(rows.data), device=rows.device))
+
+    def _test(self, gains, other_gains):
+        """Return the statistic and the p-value of rows' gains over a baseline."""
+        return paired_t_test(gains, other_gains)
+
+    def _guard_level(self):
+        """Return the p-value below which PCA is left; None leaves it whatever it is."""
+        if not self.guard:
+            return None
+        is_on = isinstance(self.guard, bool | np.bool_)
+        return DEFAULT_LEVEL if is_on else float(self.guard)

@@ -8,6 +8,8 @@ from sklearn_ae._modules.autoencoder import Autoencoder
 
 # Share of the rows that train on all columns; the others on as many as are drawn.
 WHOLE = 1 / 6
+# A share of the first component's squared errors below which there are none.
+EXACT = 1e-6
 
 
 class OrderedAutoencoder(Autoencoder):
@@ -33,6 +35,8 @@ class OrderedAutoencoder(Autoencoder):
         False leaves codes to the linear path: PCA's scores, with networks that decode.
     n_used : int
         Number of columns that are handed out.
+    n_trained : int
+        Number of columns with which PCA leaves something to learn.
     gates : Tensor of shape (n_components,)
         1.0 where the decoder network counts for a prefix of so many columns, else 0.0.
 
@@ -66,16 +70,21 @@ class OrderedAutoencoder(Autoencoder):
         # In double precision and over the largest: squares may be out of range.
         left = scales.double() / scales.max().clamp(min=torch.finfo().tiny)
         errors = left.square().sum(1)
-        errors = errors.clamp(min=1e-4 * max(float(errors[0]), 1e-4))
-        self.register_buffer("row_weights", (errors[-1] / errors).float())
-        shares = 1 / torch.arange(1, n_components + 1, dtype=torch.float64)
+        # Nothing is to be learned where PCA reproduces the rows.
+        self.n_trained = max(1, int((errors > EXACT * errors[0]).sum()))
+        trained = errors[: self.n_trained].clamp(min=torch.finfo().tiny)
+        weights = torch.zeros(n_components)
+        weights[: self.n_trained] = trained[-1] / trained
+        self.register_buffer("row_weights", weights)
+        shares = torch.zeros(n_components, dtype=torch.float64)
+        shares[: self.n_trained] = 1 / torch.arange(1, self.n_trained + 1)
         shares *= (1 - WHOLE) / shares.sum()
-        shares[-1] += WHOLE
-        # How likely it is that a column is in use.
-        in_use = shares.flip(0).cumsum(0).flip(0).clamp(max=1.0)
+        shares[self.n_trained - 1] += WHOLE
+        # How likely it is that a column is in use; the first is, whatever is drawn.
+        in_use = shares.flip(0).cumsum(0).flip(0)
         in_use[0] = math.inf
         self.register_buffer("in_use", in_use.float())
-        self.register_buffer("gates", torch.ones(n_components))
+        self.register_buffer("gates", (weights > 0).float())
 
     @property
     def codes_bend(self):
