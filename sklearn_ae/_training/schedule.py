@@ -29,6 +29,9 @@ MOST_STEPS = 2400
 # fall by this share.
 LOOK_FACTOR = 1.5**0.5
 WORTH = 0.1
+# Share of the loss before training below which there is a curve to follow, and its loss
+# may stand still for a while: three looks have to bring nothing, not two.
+FOLLOWED = 0.3
 # Steps of the cool-down as a share of those before it.
 COOL_DOWN = 0.25
 # Steps from one set of weights to the next that an average takes, and the share of all
@@ -67,7 +70,7 @@ class Budget:
     to zero. At the constant rate the held-out loss is looked at after numbers of steps
     that grow by a factor: the same relative gain is asked for the same relative effort.
     One look that is too high by chance does not end it: the lower of the last two is
-    compared with the best before them.
+    compared with the best before them; of the last three where the loss has fallen far.
 
     Parameters
     ----------
@@ -131,8 +134,9 @@ class Budget:
         lowest = min(self.losses[-2:])
         if lowest > self.goal * self.start_loss:
             return step < self.patience
-        before = min(self.losses[:-2], default=math.inf)
-        return lowest < (1 - WORTH) * before
+        n_last = 3 if lowest < FOLLOWED * self.start_loss else 2
+        before = min(self.losses[:-n_last], default=math.inf)
+        return min(self.losses[-n_last:]) < (1 - WORTH) * before
 
 
 class FollowBudget(Callback):

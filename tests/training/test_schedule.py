@@ -38,10 +38,10 @@ def test_a_budget_goes_on_while_that_pays_but_not_for_ever():
     assert steps <= 10 * budget.most_epochs(10)
 
 
-def test_a_budget_ends_once_two_looks_bring_little():
+def test_a_budget_ends_once_the_last_looks_bring_little():
     levelled = max(falling(700), 1e-9)
     _, looks = played(Budget(100, 300, 9000), lambda step: max(falling(step), levelled))
-    assert 700 <= looks[-1] < 700 * 1.3**3
+    assert 700 <= looks[-1] < 700 * 1.3**4
 
 
 def test_one_bad_look_does_not_end_it():
@@ -67,7 +67,7 @@ def test_units_of_the_loss_do_not_matter(unit):
     def run_in(unit):
         budget = Budget(100, 300, 2000)
         budget.begin(unit)
-        for step in (100, 130, 170, 220, 290, 380):
+        for step in (100, 130, 170, 220, 290, 380, 480):
             budget.look(step, unit * max(falling(step), falling(200)))
         return budget.cools_from
 
@@ -113,3 +113,15 @@ def test_an_encoder_that_has_to_bend_is_granted_more():
     }
     assert steps["hidden"] == max(steps.values())
     assert steps["doubtful"] == min(steps.values())
+
+
+def standing_still(step, level):
+    """Fall to a level, stand still there for a while, then fall again."""
+    return level * (1 if step < 700 else 0.99 ** (step - 700))
+
+
+@pytest.mark.parametrize(("level", "goes_on"), [(0.1, True), (0.6, False)])
+def test_a_loss_that_has_fallen_far_may_stand_still_for_longer(level, goes_on):
+    # Looks after 400, 490, 600 and 735 steps.
+    _, looks = played(Budget(400, 1000, 2000), lambda step: standing_still(step, level))
+    assert (looks[-1] > 700) == goes_on
