@@ -173,7 +173,8 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
                 rows, start = self._begin(X)
                 compared = self._train_from(start, rows)
                 self._warn_of_empty_columns(start)
-            self._choose_axes(X, continued)
+            if len(X) > 1:  # A further fit may get one row, which tells no variance.
+                self._choose_axes(X, continued)
             self._finish(X, compared)
         tell_interrupt(self.net_)
         return self

@@ -55,5 +55,6 @@ class CodeAxes(nn.Module):
         """Hand codes out by another map from now on."""
         given = {"matrix": matrix, "inverse": inverse, "shift": shift}
         for name, array in given.items():
-            buffer = getattr(self, name)
-            setattr(self, name, torch.as_tensor(array).to(buffer))
+            # In this order: not every device has double precision.
+            tensor = torch.as_tensor(array, dtype=torch.float32)
+            setattr(self, name, tensor.to(self.scale.device))

@@ -122,6 +122,14 @@ def test_where_pca_is_kept_codes_are_pca_s(make, noise, n_components):
         np.testing.assert_allclose(codes, expected, atol=1e-5)
 
 
+def test_a_further_fit_of_one_row_keeps_the_axes(make, curved):
+    model = make(n_components=3, warm_start=True, guard=False).fit(curved)
+    before = model.net_.module_.axes.matrix.clone()
+    model.fit(curved[:1])
+    assert np.isfinite(model.transform(curved)).all()
+    assert torch.equal(model.net_.module_.axes.matrix, before)
+
+
 @pytest.fixture
 def curve(rng):
     t = rng.uniform(-1, 1, size=(300, 1))
