@@ -202,7 +202,9 @@ class VariationalAutoencoder(TwoPaths):
         x, missing = self.without_nan(x)
         posterior = self.posterior(self.filled(x, missing), missing)
         weights, _ = self._log_weights(x, missing, *posterior, noise, prior)
-        return weights.logsumexp(1) - math.log(noise.shape[-2])
+        found = weights.logsumexp(1) - math.log(noise.shape[-2])
+        # Draws only estimate that nothing has the density one.
+        return found if missing is None else found.masked_fill(missing.all(1), 0.0)
 
     def _proposals(self, x, noise, prior, max_iter, tol):
         """Return filled rows, where they were, and weighted proposals of what was."""
