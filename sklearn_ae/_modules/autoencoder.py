@@ -336,10 +336,12 @@ class Autoencoder(TwoPaths):
     def squares(self, x, unit):
         """Return each row's squared error and squared length, over observed values.
 
-        Both are over `unit` squared, so that no units overflow.
+        Both are over `unit` squared, and in double precision, so that nothing which
+        float32 has overflows.
         """
         x, missing = self.without_nan(x)
         errors = (x - self.decode(self._encoding(missing)(x) * self.code_scale)) / unit
         if missing is not None:
             errors = errors.masked_fill(missing, 0.0)
-        return torch.stack([errors.square().sum(1), (x / unit).square().sum(1)], dim=1)
+        parts = [doubles(part).square().sum(1) for part in (errors, x / unit)]
+        return torch.stack(parts, dim=1)
