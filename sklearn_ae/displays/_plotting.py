@@ -133,6 +133,9 @@ def tiled(rows, image_shape, bounds, gap=1):
     low, high = bounds
     span = high - low if high > low else 1.0
     images = np.clip((rows - low) / span, 0, 1)
+    if channels > 1:
+        # As the gaps are: colours have no value for what is missing.
+        images = np.where(np.isnan(images), 1.0, images)
     images = images.reshape(down, across, channels, height, width)
     framed = np.full(
         (down, across, channels, height + gap, width + gap),
