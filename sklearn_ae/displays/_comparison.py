@@ -59,9 +59,12 @@ def pca_reconstruction(rows, n_components):
         return pca.inverse_transform(pca.fit_transform(rows))
 
 
-def feature_names(estimator, n_features):
-    """Return the names that the estimator saw in ``fit``, else x0, x1 and so on."""
-    names = getattr(estimator, "feature_names_in_", None)
+def feature_names(estimator, X, n_features):
+    """Return the names that the estimator saw in ``fit``, or those of X's columns.
+
+    They are x0, x1 and so on where neither has any.
+    """
+    names = getattr(estimator, "feature_names_in_", getattr(X, "columns", None))
     if names is None or len(names) != n_features:
         return np.array([f"x{index}" for index in range(n_features)], dtype=object)
     return np.asarray(names, dtype=object)

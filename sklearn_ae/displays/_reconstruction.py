@@ -246,7 +246,7 @@ class ReconstructionDisplay:
             rows=rows,
             reconstruction=decode(codes),
             pca_reconstruction=pca_reconstruction(rows, codes.shape[1]),
-            feature_names=feature_names(estimator, rows.shape[1]),
+            feature_names=feature_names(estimator, X, rows.shape[1]),
             image_shape=shape,
         )
         return display.plot(

@@ -182,7 +182,7 @@ def summary(estimator: Any, X: ArrayLike) -> Summary:
     distances = squared_distances(rows)
     explained = _explained(errors, distances)
     pca_explained = _explained(np.nansum((rows - pca_rows) ** 2, axis=0), distances)
-    names = feature_names(estimator, rows.shape[1])
+    names = feature_names(estimator, X, rows.shape[1])
     return Summary(
         title,
         _facts(estimator, rows, explained, pca_explained),
