@@ -17,7 +17,7 @@ COLOURS = (
     "#000000",
 )
 GREY = "#666666"
-# Groups beyond the last colour take the colours again, with other markers.
+# Each time as many groups as there are colours have a marker of their own.
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 
 
@@ -84,6 +84,21 @@ def legend_outside(ax, **options):
     """Put the legend beside the axes, where it covers nothing."""
     defaults = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0}
     return ax.legend(**{**defaults, "frameon": False, **options})
+
+
+def group_colours(n):
+    """Return `n` colours for groups, no two of them alike.
+
+    Up to seven are those for the colour-blind; beyond that no such set is known.
+    """
+    import matplotlib
+
+    if n <= len(COLOURS):
+        return list(COLOURS[:n])
+    for name in ("tab10", "tab20"):
+        if n <= matplotlib.colormaps[name].N:
+            return list(matplotlib.colormaps[name].colors[:n])
+    return list(matplotlib.colormaps["turbo"](np.linspace(0.02, 0.98, n)))
 
 
 def shades(n):
