@@ -123,7 +123,7 @@ class HistoryDisplay:
         if is_split:
             self.axes_ = split_axes(ax, 2, 1)[0][:, 0]
         above = self.axes_[0]
-        self.lines_ = []
+        self.lines_: list[Any] = []
         self._draw(above, ["loss"], line_kw)
         self.pca_line_ = None
         if self.pca_loss is not None:
