@@ -24,7 +24,7 @@ MODULES = sorted(PACKAGE.glob("**/*.py"))
 OTHERS = {
     "__init__": set(),
     "_estimators": {"numpy", "sklearn", "torch"},
-    "_components": {"numpy"},
+    "_components": {"numpy", "torch"},
     "_fitting": {"numpy", "scipy", "sklearn", "torch"},
     "_training": {"numpy", "sklearn", "skorch", "torch"},
     "_optim": {"torch"},

@@ -115,9 +115,13 @@ def test_the_recorded_loss_is_the_formula_in_the_units_of_x(make_ae, rng, name):
         (
             "log_loss",
             [[0.5, 1.5]] * 4,
-            r"value 1\.5, but loss='log_loss' of Auto.*sc",
+            r"value 1\.5 in column 1, but loss='log_loss' of Auto.*sc",
         ),
-        ("log_loss", [[0.5, -0.5]] * 4, "Negative values.*loss='log_loss'"),
+        (
+            "log_loss",
+            [[0.5, -0.5]] * 4,
+            "Negative values.*loss='log_loss' of .*: column 1 has -0.5",
+        ),
         ("poisson", [[3.0, -1.0]] * 4, "Negative values.*loss='poisson'"),
     ],
 )

@@ -164,7 +164,8 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         and depend neither on the order of rows nor on their number, and the errors of
         different rows are independent, so that their mean has a smaller one. The
         estimate is a lower bound in expectation that tightens with `n_draws`. That of a
-        row with missing values is the log-likelihood of its observed ones.
+        row with missing values is the log-likelihood of its observed ones: 0.0 if there
+        are none.
 
         Parameters
         ----------

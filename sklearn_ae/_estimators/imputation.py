@@ -53,9 +53,10 @@ class ReconstructionImputer:
 
         Decoding and encoding take turns: missing values are replaced by their
         reconstruction, which is encoded again, until none moves any more or the
-        observed values are no longer reconstructed better. They start where PCA's
-        linear reconstruction of the observed values has them. Rows do not depend on
-        each other, and the training rows may have had missing values or not.
+        observed values are no longer reconstructed better. They start at probabilistic
+        PCA's means given the observed values, and stay there where PCA was kept. Rows
+        do not depend on each other, and the training rows may have had missing values
+        or not.
 
         Parameters
         ----------

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from sklearn_ae._components.ordered import OrderedFitting
 from sklearn_ae._estimators.base import BaseAutoencoder
-from sklearn_ae._inference import check_finite
 
 
 class ReconstructingAutoencoder(BaseAutoencoder, OrderedFitting):
@@ -23,7 +22,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, OrderedFitting):
         They are not finite where a row is too far out for float32.
         """
         X = self._checked_rows(X)
-        out = np.empty((len(X), 2), dtype=np.float32)
+        out = np.empty((len(X), 2))
         squares = partial(self.net_.module_.squares, unit=self._unit)
         return self._apply_to_any(squares, X, out)
 
@@ -51,7 +50,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, OrderedFitting):
         """
         errors = self._squares(X)[:, 0]
         with np.errstate(over="ignore"):
-            scores = (-errors * np.float64(self._unit) ** 2).astype(np.float32)
+            scores = (-errors * self._unit**2).astype(np.float32)
         return self._lowest_for_nan(scores)
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
@@ -72,17 +71,20 @@ class ReconstructingAutoencoder(BaseAutoencoder, OrderedFitting):
         -------
         score : float
             The share of variance explained; for rows that all equal the training mean,
-            1.0 where they are reconstructed exactly and 0.0 else.
+            1.0 where they are reconstructed exactly and 0.0 else. Minus infinity where
+            a row is too far out for float32.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            As for `transform`, or if a row's squares are beyond float32.
+            As for `transform`, but for large values.
         """
-        squares = check_finite(self._squares(X))
-        error, distance = squares.sum(axis=0, dtype=np.float64)
+        squares = self._squares(X)
+        if not np.isfinite(squares).all():
+            return float("-inf")
+        error, distance = squares.sum(axis=0)
         if distance == 0:
             return 1.0 if error == 0 else 0.0
         return float(1 - error / distance)

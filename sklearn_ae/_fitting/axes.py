@@ -7,7 +7,11 @@ range. Long tables are read chunk by chunk: only a chunk of them is in double pr
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from sklearn.decomposition import PCA
+
+from sklearn_ae._inference import thinned
+from sklearn_ae._modules.gaps import codes_given, linear_fill, precision_factor
 
 # Rows over columns from which the covariance, of so many columns at most, is the
 # cheaper way to principal axes; as in scikit-learn's PCA.
@@ -16,11 +20,16 @@ LONG, MOST_COVARIED = 10, 1000
 CHUNK = 8192
 # Numbers up to which a copy of rows in double precision is no burden.
 MOST_DOUBLES = 2**24
-# How often principal axes are computed anew from rows that they filled, and how often
-# one set of axes fills them.
-FILL_ROUNDS, FILL_STEPS = 10, 5
 # Correlation of scores up to which axes are PCA's own.
 SMALLEST_CORRELATION = 1e-5
+# Rounds of expectation and maximisation for rows that miss values, and the gain of a
+# row's log-likelihood below which they end.
+FEWEST_ROUNDS, MOST_ROUNDS, LEAST_GAIN = 10, 60, 1e-3
+# Multiplications up to which all rows take part in a round, the rows that do beyond it,
+# and multiplications that all rounds together may take.
+ROUND_BUDGET, FEWEST_ROWS, BUDGET = 2**30, 1000, 2**36
+# The noise of rows that axes reproduce, as a share of their mean square.
+LEAST_NOISE = 1e-12
 
 
 @dataclass
@@ -93,8 +102,7 @@ def axes_of_covariance(X, mean, unit, n_components):
     covariance = (products - np.outer(sums, sums / n_rows)) / (n_rows - 1)
     feature_scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     variances, axes = np.linalg.eigh(covariance)
-    variances = np.maximum(variances[::-1], 0.0)
-    axes = _with_pca_signs(axes.T[::-1])
+    variances, axes = np.maximum(variances[::-1], 0.0), _signed(axes.T[::-1])
     left = variances[n_components:]
     residual_scale = np.sqrt(left @ np.square(axes[n_components:]))
     components, kept = _padded(axes[:n_components], variances, n_components)
@@ -132,12 +140,20 @@ def axes_of_rows(X, mean, unit, n_components, random_state):
     n_axes = min(n_components, *X.shape)
     # Rows that are all alike have no variance to take shares of.
     with np.errstate(divide="ignore", invalid="ignore"):
-        if is_incomplete:
-            _fill(centred, missing, n_axes, random_state)
         pca = PCA(n_axes, random_state=random_state).fit(centred)
-    components, variances = _padded(
-        *_uncorrelated(pca.components_, pca.explained_variance_, centred), n_components
-    )
+    if is_incomplete:
+        axes, variances, noise_variance = _axes_of_observed(
+            centred,
+            missing,
+            pca.components_ * np.sqrt(pca.explained_variance_)[:, np.newaxis],
+            float(pca.noise_variance_),
+        )
+    else:
+        axes, variances = _uncorrelated(
+            pca.components_, pca.explained_variance_, centred
+        )
+        noise_variance = float(pca.noise_variance_)
+    components, variances = _padded(axes, variances, n_components)
     shares = components.astype(dtype)
     centred -= (centred @ shares.T) @ shares
     if is_incomplete:
@@ -147,8 +163,7 @@ def axes_of_rows(X, mean, unit, n_components, random_state):
         components=components,
         variances=variances,
         residual_scale=_rms(centred, degrees),
-        # What was filled in has next to no noise.
-        noise_variance=float(pca.noise_variance_) / (1 - missing.mean()),
+        noise_variance=noise_variance,
     )
 
 
@@ -168,10 +183,10 @@ def _uncorrelated(axes, variances, rows):
     if (mixed <= SMALLEST_CORRELATION * spread + rounding).all():
         return axes, variances
     variances, turn = np.linalg.eigh(covariance)
-    return _with_pca_signs(turn.T[::-1] @ axes), np.maximum(variances[::-1], 0.0)
+    return _signed(turn.T[::-1] @ axes), np.maximum(variances[::-1], 0.0)
 
 
-def _with_pca_signs(axes):
+def _signed(axes):
     """Return axes as PCA has them: the largest entry of each is positive."""
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, np.newaxis], 1)
     return axes * np.sign(largest)
@@ -192,25 +207,93 @@ def _padded(axes, variances, n_components):
     return components, kept
 
 
-def _fill(centred, missing, n_axes, random_state):
-    """Fill what is missing in place, by PCA of what was filled in before [1]_.
+def _axes_of_observed(centred, missing, loadings, noise_variance):
+    """Return axes, variances and noise of rows with gaps, which it fills in place.
 
-    Scores shrink by the share that noise has in their variance, so that axes are not
-    fitted to values of their own making.
+    They are those of probabilistic PCA, the likeliest given the observed values, by
+    expectation and maximisation [1]_, [2]_. Each round also whitens the codes, which
+    takes fewer rounds.
+
+    Parameters
+    ----------
+    centred : ndarray of shape (n_rows, n_features)
+        Rows, with zeros for what is missing.
+    missing : ndarray of bool
+        Where that is.
+    loadings : ndarray of shape (n_axes, n_features)
+        Where to start.
+    noise_variance : float
+        Likewise.
 
     References
     ----------
-    .. [1] Josse, J. & Husson, F. (2012). Handling missing values in exploratory
-       multivariate data analysis methods. Journal de la Societe Francaise de
-       Statistique 153(2), 79-99.
+    .. [1] Tipping, M. E. & Bishop, C. M. (1999). Probabilistic principal component
+       analysis. Journal of the Royal Statistical Society B 61, 611-622.
+    .. [2] Ilin, A. & Raiko, T. (2010). Practical approaches to principal component
+       analysis in the presence of missing values. Journal of Machine Learning Research
+       11, 1957-2000.
     """
-    observed = 1 - missing.mean()
-    for _ in range(FILL_ROUNDS):
-        pca = PCA(n_axes, random_state=random_state).fit(centred)
-        variances = pca.explained_variance_
-        live = variances > 0
-        noise = pca.noise_variance_ / observed
-        kept = np.maximum(1 - noise / np.where(live, variances, 1.0), 0.0) * live
-        for _ in range(FILL_STEPS):
-            filled = (centred @ pca.components_.T) * kept @ pca.components_
-            np.copyto(centred, filled, where=missing)
+    n_axes, n_features = loadings.shape
+    cost = n_features * n_axes**2
+    most = max(ROUND_BUDGET // cost, FEWEST_ROWS)
+    rows, gaps = thinned(centred, most), thinned(missing, most)
+    mean_square = np.mean(np.square(rows), dtype=np.float64)
+    least = max(LEAST_NOISE * mean_square, np.finfo(float).tiny)
+    loadings = torch.from_numpy(np.asarray(loadings, dtype=np.float64))
+    # Small noise would hold on to the axes that it starts with.
+    noise = max(noise_variance, 0.01 * mean_square, least)
+    before = -np.inf
+    rounds = np.clip(BUDGET // (cost * len(rows)), FEWEST_ROUNDS, MOST_ROUNDS)
+    for _ in range(rounds):
+        loadings, new_noise, likelihood = _round(rows, gaps, loadings, noise)
+        noise = max(new_noise, least)
+        if likelihood - before < LEAST_GAIN:
+            break
+        before = likelihood
+    scaled = loadings / noise**0.5
+    for first in range(0, len(centred), CHUNK):
+        chunk = slice(first, first + CHUNK)
+        part, gap = torch.from_numpy(centred[chunk]), torch.from_numpy(missing[chunk])
+        centred[chunk] = linear_fill(part, gap, scaled).numpy()
+    _, spread, axes = np.linalg.svd(loadings.numpy(), full_matrices=False)
+    degrees = len(centred) / (len(centred) - 1)
+    return _signed(axes), degrees * (spread**2 + noise), degrees * noise
+
+
+def _round(rows, gaps, loadings, noise):
+    """Return loadings and noise of one more round, and the rows' mean log-likelihood.
+
+    The likelihood is that of the loadings and the noise that were given, but for a
+    constant.
+    """
+    n_axes, n_features = loadings.shape
+    scaled = loadings / noise**0.5
+    # Sums over the rows that have a value, for each feature.
+    moments = torch.zeros(n_features, n_axes**2, dtype=torch.float64)
+    products = torch.zeros(n_axes, n_features, dtype=torch.float64)
+    whole = torch.zeros(n_axes**2, dtype=torch.float64)
+    squares = n_values = likelihood = 0.0
+    step = max(1, MOST_DOUBLES // (8 * max(n_axes**2, n_features)))
+    for first in range(0, len(rows), step):
+        chunk = slice(first, first + step)
+        x = torch.from_numpy(rows[chunk].astype(np.float64))
+        observed = torch.from_numpy(1.0 - gaps[chunk])
+        factor = precision_factor(observed, scaled)
+        unit_code = codes_given(x, factor, scaled)
+        code = unit_code / noise**0.5
+        second = torch.cholesky_inverse(factor) + code[:, :, None] * code[:, None]
+        second = second.flatten(1)
+        moments += observed.T @ second
+        whole += second.sum(0)
+        products += code.T @ x
+        squares += float(x.square().sum())
+        n_values += float(observed.sum())
+        likelihood -= float(factor.diagonal(dim1=1, dim2=2).log().sum())
+        likelihood += 0.5 * float((unit_code * (x @ scaled.T)).sum()) / noise
+    likelihood -= 0.5 * (n_values * np.log(noise) + squares / noise)
+    moments = moments.unflatten(1, (n_axes, n_axes))
+    # A column without a spread has loadings of zero, whatever the moments.
+    new = torch.linalg.solve(moments, products.T[:, :, None])[:, :, 0].T
+    new_noise = (squares - float((new * products).sum())) / n_values
+    whitening = torch.linalg.cholesky(whole.reshape(n_axes, n_axes) / len(rows))
+    return whitening.T @ new, new_noise, likelihood / len(rows)

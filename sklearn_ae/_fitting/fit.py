@@ -14,6 +14,7 @@ from sklearn_ae._fitting.guard import Guarding
 from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
 from sklearn_ae._fitting.start import centred_float32, fit_start
+from sklearn_ae._modules.links import DomainError
 from sklearn_ae._training.callbacks import renewed
 from sklearn_ae._training.run import all_rows, run, tell_interrupt
 from sklearn_ae._training.settings import (
@@ -241,7 +242,11 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
 
     def _check_domain(self, X):
         """Raise ValueError where the loss or likelihood means nothing for X."""
-        self._cost.check_data(X, type(self).__name__)
+        try:
+            self._cost.check_data(X, type(self).__name__)
+        except DomainError as error:
+            names = getattr(self, "feature_names_in_", range(X.shape[1]))
+            raise ValueError(str(error.among(names))) from None
 
     def _begin(self, X):
         """Build the net; return the centred rows and the start."""

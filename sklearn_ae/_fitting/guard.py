@@ -68,6 +68,15 @@ class GuardResult:
             f"(t = {self.statistic:.3g}, p = {self.p_value:.2g}; {needed})"
         )
 
+    def __repr__(self) -> str:
+        return (
+            f"GuardResult(pca_kept={self.pca_kept}, gain={self.gain:.3g}, "
+            f"p_value={self.p_value:.2g}, level={self.level}, "
+            f"statistic={self.statistic:.3g}, n_rows={self.n_rows}, "
+            f"network_loss={self.network_loss:.6g}, pca_loss={self.pca_loss:.6g}, "
+            f"pca={self.pca!r})"
+        )
+
     def __str__(self) -> str:
         kept = self.pca if self.pca_kept else "the network"
         return f"{kept[0].upper()}{kept[1:]} was kept: {self.evidence}"

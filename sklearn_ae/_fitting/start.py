@@ -7,6 +7,7 @@ that a module needs.
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from sklearn_ae._fitting.axes import (
     axes_of_covariance,
@@ -15,6 +16,7 @@ from sklearn_ae._fitting.axes import (
     scales_alone,
 )
 from sklearn_ae._modules.frames import NOISE_FLOOR, UNKNOWN_SHARE
+from sklearn_ae._modules.gaps import linear_fill
 
 # A share of the variance below which float32 arithmetic sees nothing.
 NEGLIGIBLE = 1e-12
@@ -215,6 +217,26 @@ def fit_start(X, n_components, init, random_state):
         is_incomplete=is_incomplete,
     )
     return start, rows
+
+
+def reconstruction_with_gaps(X, n_components):
+    """Return what the PCA of rows with gaps, and with their means there, makes of them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows; each column has a value.
+    n_components : int
+        Number of components.
+    """
+    start, _ = fit_start(X, n_components, "pca", np.random.RandomState(0))
+    axes, noise = start.components, start.noise_variance
+    signal = np.maximum(start.variances - noise, 0.0) / noise
+    loadings = torch.from_numpy(axes * np.sqrt(signal)[:, np.newaxis])
+    rows = torch.from_numpy(X - start.mean)
+    missing = rows.isnan()
+    filled = linear_fill(rows.masked_fill(missing, 0.0), missing, loadings).numpy()
+    return start.mean + filled @ axes.T @ axes
 
 
 def _unit(X, mean):

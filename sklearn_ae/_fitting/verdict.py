@@ -83,6 +83,13 @@ class Verdict:
         """Whether a gain on held-out rows would be no surprise."""
         return self.finding in ("clear", "hidden")
 
+    def __repr__(self) -> str:
+        return (
+            f"Verdict(finding={self.finding!r}, decoder_t={self.decoder_t:.3g}, "
+            f"encoder_t={self.encoder_t:.3g}, is_crowded={self.is_crowded}, "
+            f"n_rows={self.n_rows})"
+        )
+
     def __str__(self) -> str:
         expected = {
             "clear": "PCA leaves what a decoder can learn",

@@ -14,11 +14,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sklearn_ae._modules.axes import CodeAxes
+from sklearn_ae._modules.gaps import doubles, linear_fill
 
 # Seeds the draws of validation, the same in every epoch.
 VALIDATION_SEED = 0
-# How often the linear path replaces missing values before a row is encoded.
-FILL_STEPS = 10
 # Share of the observed values that rows which miss some hide from the encoder as well.
 HIDDEN = 0.2
 
@@ -110,6 +109,7 @@ class TwoPaths(nn.Module):
             "input_scale": frame.input_scale,
             "code_branch_scale": frame.code_branch_scale,
             "output_branch_scale": output_branch_scale,
+            "log_variance": frame.log_variance,
         }
         for name, array in arrays.items():
             if array is not None:
@@ -154,21 +154,29 @@ class TwoPaths(nn.Module):
         missing = x.isnan()
         return x.masked_fill(missing, 0.0), missing
 
+    def loadings(self):
+        """Return probabilistic PCA's loadings over the noise's standard deviation.
+
+        In double precision; zero along an axis whose variance is no more than noise.
+        """
+        axes = doubles(self.decode_weight)
+        lengths = axes.square().sum(1, keepdim=True).sqrt()
+        axes = axes / lengths.clamp(min=torch.finfo(axes.dtype).tiny)
+        signal = torch.expm1(-doubles(self.log_variance))
+        return axes * signal.sqrt()[:, None]
+
     def filled(self, x, missing):
         """Fill missing values by the linear path.
 
-        Each step replaces them by the reconstruction of the row. It converges to that
-        of the code which fits the observed values best; for probabilistic PCA, to the
-        conditional mean.
+        They become probabilistic PCA's means given the observed values: those that the
+        code has which fits these best, as far as they tell it from noise.
         """
         if missing is None:
             return x
         x = x.masked_fill(missing, 0.0)
-        if self.encode_weight is not None:
-            for _ in range(FILL_STEPS):
-                linear = (x @ self.encode_weight) @ self.decode_weight
-                x = torch.where(missing, linear, x)
-        return x
+        if self.decode_weight is None:
+            return x
+        return linear_fill(x, missing, self.loadings())
 
     def _encoder_output(self, x, missing):
         """Return what the encoder network gives for filled rows."""
@@ -207,7 +215,8 @@ class TwoPaths(nn.Module):
     def completed(self, x, max_iter, tol):
         """Fill missing values by decoding and encoding in turn.
 
-        A row stops where its observed values are no longer reconstructed better: from
+        They start as the linear path fills them, and stay so without networks. A row
+        stops where its observed values are no longer reconstructed better: from
         there on it only moves away.
 
         Parameters
@@ -231,6 +240,8 @@ class TwoPaths(nn.Module):
         if missing is None:
             return x, None
         x = self.filled(x, missing)
+        if self.decode_weight is not None and not self.networks_on:
+            return x, missing
         goes_on = x.new_ones(len(x), 1, dtype=torch.bool)
         least = x.new_full((len(x), 1), torch.inf)
         for _ in range(max_iter):
@@ -342,10 +353,12 @@ class Autoencoder(TwoPaths):
     def squares(self, x, unit):
         """Return each row's squared error and squared length, over observed values.
 
-        Both are over `unit` squared, so that no units overflow.
+        Both are over `unit` squared, and in double precision, so that nothing which
+        float32 has overflows.
         """
         x, missing = self.without_nan(x)
         errors = (x - self._decoded(self._encoding(missing)(x))) / unit
         if missing is not None:
             errors = errors.masked_fill(missing, 0.0)
-        return torch.stack([errors.square().sum(1), (x / unit).square().sum(1)], dim=1)
+        parts = [doubles(part).square().sum(1) for part in (errors, x / unit)]
+        return torch.stack(parts, dim=1)

@@ -32,7 +32,8 @@ class Frame:
     code_scale : ndarray of shape (n_components,)
         From codes to the units in which they are handed out, PCA's.
     log_variance : ndarray of shape (n_components,)
-        Logarithm of the posterior variance before training.
+        Logarithm of the variance of whitened codes given a row, by probabilistic PCA:
+        of the share that noise has in an axis.
     """
 
     encode_weight: np.ndarray | None
@@ -113,6 +114,13 @@ def _output_branch_scale(start, corrupted):
     return np.maximum(start.residual_scale, UNKNOWN_SHARE * start.feature_scale)
 
 
+def _log_noise_share(start):
+    """Return the logarithm of the share of noise in each axis's variance."""
+    return np.log(
+        start.noise_variance / np.maximum(start.variances, start.noise_variance)
+    )
+
+
 def pca_frame(start, *, pooled_input, corrupted, seen_scale=None):
     """Return the frame of an autoencoder: PCA on whitened codes.
 
@@ -144,7 +152,7 @@ def pca_frame(start, *, pooled_input, corrupted, seen_scale=None):
         code_branch_scale=reach,
         output_branch_scale=_output_branch_scale(start, corrupted),
         code_scale=code_scale,
-        log_variance=np.zeros(len(live)),
+        log_variance=_log_noise_share(start),
     )
 
 
@@ -184,5 +192,5 @@ def ppca_frame(start, *, pooled_input, corrupted, seen_scale=None):
         code_branch_scale=np.minimum(1.0, start.residual_rms / code_scale),
         output_branch_scale=_output_branch_scale(start, corrupted),
         code_scale=code_scale,
-        log_variance=np.log(np.where(live, start.noise_variance / variances, 1.0)),
+        log_variance=_log_noise_share(start),
     )

@@ -191,17 +191,56 @@ def count_terms(counts, log_rate):
     return log_rate.exp() - counts * log_rate
 
 
+class DomainError(ValueError):
+    """A value outside the domain of a loss or likelihood, in columns that it names.
+
+    Parameters
+    ----------
+    template : str
+        What is wrong, with "{0}", "{1}" and so on for the columns.
+    columns : list
+        Their indices, or their names.
+    """
+
+    def __init__(self, template, columns):
+        text = template
+        # Not by `format`: a likelihood's own name may have braces.
+        for place, column in enumerate(columns):
+            text = text.replace(f"{{{place}}}", repr(column))
+        super().__init__(text)
+        self.template = template
+        self.columns = columns
+
+    def among(self, labels):
+        """Return the error with labels for indices: names, or other indices."""
+        found = [labels[column] for column in self.columns]
+        # Without NumPy's types, whose repr is longer.
+        plain = [str(each) if isinstance(each, str) else int(each) for each in found]
+        return DomainError(self.template, plain)
+
+
+def _refuse(X, is_off, template):
+    """Raise DomainError for the first value that is off, ``{value}`` in a template."""
+    row, column = np.argwhere(is_off)[0]
+    value = f"{X[row, column]:.9g}"
+    raise DomainError(template.replace("{value}", value), [int(column)])
+
+
 def check_not_negative(X, name):
-    """Raise ValueError if a value of X is negative; NaN is not.
+    """Raise DomainError if a value of X is negative; NaN is not.
 
     `name` says who asks, as in "the 'log_loss' of AutoencoderTransformer".
     """
     if np.fmin.reduce(X, axis=None) < 0:
-        raise ValueError(f"Negative values in data passed to {name}.")
+        _refuse(
+            X,
+            X < 0,
+            f"Negative values in data passed to {name}: column {{0}} has {{value}}.",
+        )
 
 
 def check_counts(X, name):
-    """Raise ValueError unless all values of X are whole numbers of at least 0.
+    """Raise DomainError unless all values of X are whole numbers of at least 0.
 
     `name` is as for `check_not_negative`.
     """
@@ -212,22 +251,26 @@ def check_counts(X, name):
             continue
         off = np.abs(rows - np.rint(rows)) > ROUNDING
         if off.any():
-            raise ValueError(
-                f"X has the value {rows[off][0]:g}, but {name} needs counts, which are "
-                "whole numbers; round X, for instance with numpy.rint."
+            _refuse(
+                rows,
+                off,
+                f"X has the value {{value}} in column {{0}}, but {name} needs counts, "
+                "which are whole numbers; round X, for instance with numpy.rint.",
             )
 
 
 def check_unit_interval(X, name):
-    """Raise ValueError unless all values of X are in [0, 1].
+    """Raise DomainError unless all values of X are in [0, 1].
 
     `name` is as for `check_not_negative`.
     """
     check_not_negative(X, name)
-    largest = np.fmax.reduce(X, axis=None)
     # A scaler's rounding is let pass.
-    if largest > 1 + 4 * np.finfo(X.dtype).eps:
-        raise ValueError(
-            f"X has the value {largest:.9g}, but {name} needs values in [0, 1]; "
-            "scale X, for instance with MinMaxScaler(clip=True)."
+    highest = 1 + 4 * np.finfo(X.dtype).eps
+    if np.fmax.reduce(X, axis=None) > highest:
+        _refuse(
+            X,
+            np.greater(X, highest),
+            f"X has the value {{value}} in column {{0}}, but {name} needs values in "
+            "[0, 1]; scale X, for instance with MinMaxScaler(clip=True).",
         )

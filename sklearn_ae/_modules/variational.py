@@ -5,6 +5,7 @@ import math
 import torch
 
 from sklearn_ae._modules.autoencoder import TwoPaths
+from sklearn_ae._modules.gaps import doubles, precision_factor
 
 # Log variances stay within this distance of where they start, so that no exponential
 # can overflow.
@@ -59,9 +60,6 @@ class VariationalAutoencoder(TwoPaths):
         self.register_buffer(
             "kl_weight", torch.tensor(beta, dtype=torch.float32), persistent=False
         )
-        self.register_buffer(
-            "log_variance", torch.as_tensor(frame.log_variance, dtype=torch.float32)
-        )
 
     def final_prior(self):
         """Return what codes come from after training: the refitted prior if any."""
@@ -74,16 +72,13 @@ class VariationalAutoencoder(TwoPaths):
         """Return the log variance of probabilistic PCA given the observed values.
 
         The precision of a code is one plus the squares of its loadings over the noise
-        variance; missing values take theirs away. (What they do to the correlation of
-        codes is left to the network.)
+        variance; missing values take theirs away. What they do to the correlation of
+        codes is for `_deviations`.
         """
         if missing is None or self.decode_weight is None:
             return self.log_variance
-        squares = self.decode_weight.square()
-        total = squares.sum(1).clamp(min=torch.finfo(squares.dtype).tiny)
-        share = 1 - (missing.to(squares.dtype) @ squares.T) / total
-        signal = torch.expm1(-self.log_variance)
-        return -torch.log1p(signal * share.clamp(0.0, 1.0))
+        added = doubles(~missing) @ self.loadings().square().T
+        return -torch.log1p(added).to(self.log_variance)
 
     def posterior(self, x, missing=None):
         """Return mean and log variance of filled rows' codes, on the prior's scale."""
@@ -150,12 +145,31 @@ class VariationalAutoencoder(TwoPaths):
         encode = self._encoding(missing)
         return self._with_penalty(terms, mean, encode, seen, generator)
 
+    def _deviations(self, missing, log_variance, noise):
+        """Return how far draws are from their means, and the logarithm of their volume.
+
+        Where values are missing, codes are correlated as probabilistic PCA has it.
+        """
+        if missing is None or self.decode_weight is None:
+            log_deviation = 0.5 * log_variance
+            return log_deviation.exp()[:, None] * noise, log_deviation.sum(1)
+        factor = precision_factor(doubles(~missing), self.loadings())
+        # What the network says beside the linear path.
+        widening = 0.5 * (log_variance - self._linear_log_variance(missing))
+        widened = doubles(widening.exp()[:, None] * noise)
+        deviations = torch.linalg.solve_triangular(
+            factor.mT, widened.mT.expand(len(factor), -1, -1), upper=True
+        ).mT
+        linear = -factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        return deviations.to(noise), widening.sum(1) + linear.to(noise)
+
     def _log_weights(self, x, missing, mean, log_variance, noise, prior, weight=1.0):
         """Return the logarithm of each draw's importance weight, and the decoded draws.
 
         They are those of the observed values.
         """
-        code = mean[:, None] + (0.5 * log_variance).exp()[:, None] * noise
+        deviations, log_volume = self._deviations(missing, log_variance, noise)
+        code = mean[:, None] + deviations
         n_rows, n_draws, n_components = code.shape
         flat = code.reshape(-1, n_components)
         repeated = x.repeat_interleave(n_draws, dim=0)
@@ -165,7 +179,7 @@ class VariationalAutoencoder(TwoPaths):
         nll = self._over_observed(self.cost.nll, repeated, parameter, missing)
         log_posterior = (
             -0.5 * noise.square().sum(-1)
-            - 0.5 * log_variance.sum(1, keepdim=True)
+            - log_volume[:, None]
             - 0.5 * n_components * math.log(2 * math.pi)
         )
         log_prior = prior.log_prob(flat).reshape(n_rows, n_draws)
@@ -188,7 +202,9 @@ class VariationalAutoencoder(TwoPaths):
         x, missing = self.without_nan(x)
         posterior = self.posterior(self.filled(x, missing), missing)
         weights, _ = self._log_weights(x, missing, *posterior, noise, prior)
-        return weights.logsumexp(1) - math.log(noise.shape[-2])
+        found = weights.logsumexp(1) - math.log(noise.shape[-2])
+        # Draws only estimate that nothing has the density one.
+        return found if missing is None else found.masked_fill(missing.all(1), 0.0)
 
     def _proposals(self, x, noise, prior, max_iter, tol):
         """Return filled rows, where they were, and weighted proposals of what was."""

@@ -1,8 +1,10 @@
 """From an estimator's parameters to a net that is ready to train."""
 
+import inspect
 from numbers import Integral, Real
 
 import torch
+from skorch import NeuralNet
 
 from sklearn_ae._optim.adamw import FlatAdamW
 from sklearn_ae._training import defaults
@@ -62,7 +64,40 @@ BATCH_PARAMS = ("iterator_train__shuffle", "iterator_valid__batch_size")
 OF_DATA_LOADERS = ("dataset", "drop_last", "iterator", "num_workers", "pin_memory")
 
 
-def _check_net_params(given, owner):
+# Whose parameters are taken as ``owner__name``, beside the optimizer's.
+NET_OWNERS = ("callbacks", "iterator_train", "iterator_valid")
+
+
+def _taken(function):
+    """Return the names of a callable's arguments; None where it takes any."""
+    parameters = inspect.signature(function).parameters
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return None
+    return set(parameters)
+
+
+def _check_known(name, optimizer, start):
+    """Raise ValueError if a name of `net_params` is nobody's."""
+    owner, is_nested, rest = str(name).partition("__")
+    if is_nested and owner == "optimizer":
+        taken = _taken(optimizer)
+        if taken is None or rest.startswith("param_groups") or rest in taken:
+            return
+        known = sorted(taken - {"self", "params"})
+        raise ValueError(
+            f"{start} cannot set {name!r}: the optimizer takes {', '.join(known)}."
+        )
+    known = {*inspect.signature(NeuralNet).parameters, *NET_CHOICES, "max_grad_norm"}
+    known -= {*OWN_NET_PARAMS, *NET_OWNERS, "dataset", "kwargs"}
+    if owner in NET_OWNERS if is_nested else name in known:
+        return
+    raise ValueError(
+        f"{start} cannot set {name!r}: it takes {', '.join(sorted(known))}, and "
+        "parameters of the optimizer as optimizer__eps."
+    )
+
+
+def _check_net_params(given, optimizer, owner):
     """Raise ValueError if `net_params` has what the net cannot take."""
     start = f"The 'net_params' parameter of {owner}"
     for name in given:
@@ -70,12 +105,13 @@ def _check_net_params(given, owner):
             raise ValueError(
                 f"{start} cannot set {name!r}; use {OWN_NET_PARAMS[name]} instead."
             )
-        if name.startswith(OF_DATA_LOADERS) and name not in BATCH_PARAMS:
+        if str(name).startswith(OF_DATA_LOADERS) and name not in BATCH_PARAMS:
             raise ValueError(
                 f"{start} cannot set {name!r}: batches are slices of one tensor, which "
                 f"leave no row out and need no workers; only {BATCH_PARAMS[0]!r} and "
                 f"{BATCH_PARAMS[1]!r} can be set."
             )
+        _check_known(name, optimizer, start)
     for name, choices in NET_CHOICES.items():
         if given.get(name, choices[0]) not in choices:
             raise ValueError(
@@ -102,12 +138,14 @@ def make_net(estimator, factory, device, callbacks, seed):
         Seeds the weights.
     """
     given = dict(estimator.net_params or {})
-    _check_net_params(given, type(estimator).__name__)
+    optimizer = estimator.optimizer
+    if isinstance(optimizer, str):
+        optimizer = OPTIMIZERS[optimizer]
+    _check_net_params(given, optimizer, type(estimator).__name__)
     own = renewed(estimator.callbacks or [])
     check_callbacks(own)
-    optimizer = estimator.optimizer
     settings = {
-        "optimizer": OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
+        "optimizer": optimizer,
         "lr": defaults.peak_rate(estimator.learning_rate),
         "weight_decay": float(estimator.weight_decay),
         "callbacks": [

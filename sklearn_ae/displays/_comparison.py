@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from sklearn_ae._fitting.start import reconstruction_with_gaps
+
 
 def codes_and_decoder(estimator, X):
     """Return the codes of X, and a function from codes to rows, as plain arrays."""
@@ -23,17 +25,46 @@ def numbers(X):
     return check_array(X, dtype=np.float64, input_name="X")
 
 
+def observed_numbers(X):
+    """Return X as a float64 array that may have NaN, but not as a whole column."""
+    rows = check_array(X, dtype=np.float64, input_name="X", ensure_all_finite=False)
+    if np.isinf(rows).any():
+        return numbers(X)
+    empty = np.flatnonzero(np.isnan(rows).all(axis=0))
+    if len(empty):
+        raise ValueError(
+            f"X has no value in column {empty[0]}, so that there is nothing to compare "
+            "in it; give rows of which one has."
+        )
+    return rows
+
+
+def squared_distances(rows):
+    """Return each feature's squared distance to its mean, over observed values."""
+    return np.nansum((rows - np.nanmean(rows, axis=0)) ** 2, axis=0)
+
+
 def pca_reconstruction(rows, n_components):
-    """Return what scikit-learn's PCA, fitted to the rows, makes of them."""
-    pca = PCA(min(n_components, *rows.shape), svd_solver="full")
+    """Return what PCA, fitted to the rows, makes of them.
+
+    It is scikit-learn's, or where values are missing the probabilistic PCA under which
+    the observed ones are likeliest.
+    """
+    n_components = min(n_components, *rows.shape)
+    if np.isnan(rows).any():
+        return reconstruction_with_gaps(rows, n_components)
+    pca = PCA(n_components, svd_solver="full")
     # Rows that are all alike have no variance to take shares of.
     with np.errstate(invalid="ignore"):
         return pca.inverse_transform(pca.fit_transform(rows))
 
 
-def feature_names(estimator, n_features):
-    """Return the names that the estimator saw in ``fit``, else x0, x1 and so on."""
-    names = getattr(estimator, "feature_names_in_", None)
+def feature_names(estimator, X, n_features):
+    """Return the names that the estimator saw in ``fit``, or those of X's columns.
+
+    They are x0, x1 and so on where neither has any.
+    """
+    names = getattr(estimator, "feature_names_in_", getattr(X, "columns", None))
     if names is None or len(names) != n_features:
         return np.array([f"x{index}" for index in range(n_features)], dtype=object)
     return np.asarray(names, dtype=object)

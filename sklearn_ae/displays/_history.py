@@ -12,6 +12,7 @@ from sklearn_ae.displays._plotting import (
     axes_for,
     check_matplotlib,
     legend_outside,
+    split_axes,
     whole_ticks,
 )
 
@@ -42,11 +43,14 @@ class HistoryDisplay:
     best_epoch_ : int or None
         Epoch of the lowest validation loss; None without validation.
     lines_ : list of matplotlib Line2D
-        A line for each loss and term, the training's before the validation's.
+        A line for the loss, and for each term that is drawn, the training's before the
+        validation's.
     pca_line_ : matplotlib Line2D or None
         PCA's level.
     ax_ : matplotlib Axes
         Where it was drawn.
+    axes_ : ndarray of shape (n_panels,) of matplotlib Axes
+        Where terms are drawn, the axes of the loss and of the terms; else `ax_` alone.
     figure_ : matplotlib Figure
         The figure of `ax_`.
 
@@ -88,9 +92,12 @@ class HistoryDisplay:
         ax: Any = None,
         *,
         loss_name: str | None = None,
+        terms: bool = False,
         line_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the losses.
+
+        The scale is linear unless losses fall to less than a tenth, and above zero.
 
         Parameters
         ----------
@@ -98,6 +105,9 @@ class HistoryDisplay:
             Where to draw; None makes a new figure.
         loss_name : str, default=None
             Label of the vertical axis; None takes the one stored.
+        terms : bool, default=False
+            Whether to draw the loss's terms as well, where there are several, such as
+            a VAE's reconstruction and KL divergence: in axes of their own below.
         line_kw : dict, default=None
             Options of `matplotlib.axes.Axes.plot` for the losses.
 
@@ -106,13 +116,34 @@ class HistoryDisplay:
         display : HistoryDisplay
             This object.
         """
-        ax = axes_for(self, ax, (7.0, 4.2))
+        parts = [name for name in self.train if name != "loss"]
+        is_split = terms and bool(parts)
+        ax = axes_for(self, ax, (7.0, 7.0 if is_split else 4.2))
+        self.axes_ = np.array([ax], dtype=object)
+        if is_split:
+            self.axes_ = split_axes(ax, 2, 1)[0][:, 0]
+        above = self.axes_[0]
+        self.lines_: list[Any] = []
+        self._draw(above, ["loss"], line_kw)
+        self.pca_line_ = None
+        if self.pca_loss is not None:
+            label = "PCA, validation" + (" (kept)" if self.pca_kept else "")
+            self.pca_line_ = above.axhline(
+                self.pca_loss, color=GREY, linestyle=":", linewidth=2, label=label
+            )
+        self._mark_best(above)
+        if is_split:
+            self._draw(self.axes_[1], parts, line_kw)
+        self._finish(self.loss_name if loss_name is None else loss_name)
+        return self
+
+    def _draw(self, ax, names, line_kw):
+        """Draw losses of these names, in training and validation."""
         # A line of one point has no length.
         style = {"marker": "o"} if len(self.epochs) == 1 else {}
         style = {**style, **(line_kw or {})}
-        self.lines_ = []
-        for index, name in enumerate(self.train):
-            color = COLOURS[index % len(COLOURS)]
+        for name in names:
+            color = COLOURS[list(self.train).index(name) % len(COLOURS)]
             for losses, part, dashes in (
                 (self.train, "training", "-"),
                 (self.valid, "validation", "--"),
@@ -121,24 +152,19 @@ class HistoryDisplay:
                     options = {"color": color, "linestyle": dashes, **style}
                     options["label"] = f"{name.replace('_', ' ')}, {part}"
                     self.lines_ += ax.plot(self.epochs, losses[name], **options)
-        self.pca_line_ = None
-        if self.pca_loss is not None:
-            label = "PCA, validation" + (" (kept)" if self.pca_kept else "")
-            self.pca_line_ = ax.axhline(
-                self.pca_loss, color=GREY, linestyle=":", linewidth=2, label=label
-            )
-        self._mark_best(ax)
-        drawn = [*self.train.values(), *self.valid.values()]
-        values = np.concatenate([*drawn, [self.pca_loss or np.nan]])
-        values = values[np.isfinite(values)]
-        if values.min() > 0 and values.max() > 10 * values.min():
-            ax.set_yscale("log")
-        ax.set_xlim(self.epochs[0] - 0.5, self.epochs[-1] + 0.5)
-        whole_ticks(ax.xaxis)
-        ax.set_xlabel("Epoch")
-        ax.set_ylabel(self.loss_name if loss_name is None else loss_name)
-        legend_outside(ax)
-        return self
+
+    def _finish(self, loss_name):
+        """Give all axes their scales, ticks, labels and legends."""
+        for ax in self.axes_:
+            values = np.concatenate([line.get_ydata() for line in ax.lines])
+            values = values[np.isfinite(values)]
+            if values.min() > 0 and values.max() > 10 * values.min():
+                ax.set_yscale("log")
+            ax.set_xlim(self.epochs[0] - 0.5, self.epochs[-1] + 0.5)
+            whole_ticks(ax.xaxis)
+            ax.set_ylabel(loss_name)
+            legend_outside(ax)
+        self.axes_[-1].set_xlabel("Epoch")
 
     def _mark_best(self, ax):
         self.best_epoch_ = None
@@ -164,6 +190,7 @@ class HistoryDisplay:
         *,
         ax: Any = None,
         loss_name: str | None = None,
+        terms: bool = False,
         line_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Make the display from a fitted autoencoder, and draw it.
@@ -176,6 +203,8 @@ class HistoryDisplay:
             Where to draw; None makes a new figure.
         loss_name : str, default=None
             Label of the vertical axis; None says what the losses are.
+        terms : bool, default=False
+            As for `plot`.
         line_kw : dict, default=None
             Options of `matplotlib.axes.Axes.plot` for the losses.
 
@@ -221,7 +250,7 @@ class HistoryDisplay:
             pca_kept=estimator.gain_over_pca_ == 0,
             loss_name=loss_name,
         )
-        return display.plot(ax, line_kw=line_kw)
+        return display.plot(ax, terms=terms, line_kw=line_kw)
 
 
 def _losses(history, part):

@@ -18,6 +18,7 @@ from sklearn_ae.displays._plotting import (
     check_matplotlib,
     check_number,
     checked_components,
+    group_colours,
     legend_outside,
     split_axes,
     tiled,
@@ -144,14 +145,17 @@ class LatentSpaceDisplay:
             return [(COLOURS[0], MARKERS[0], None, everything)]
         if not _is_discrete(self.y):
             return None
+        values = np.unique(self.y)
         return [
             (
-                COLOURS[index % len(COLOURS)],
+                color,
                 MARKERS[(index // len(COLOURS)) % len(MARKERS)],
                 str(value),
                 self.y == value,
             )
-            for index, value in enumerate(np.unique(self.y))
+            for index, (value, color) in enumerate(
+                zip(values, group_colours(len(values)), strict=True)
+            )
         ]
 
     def _scatter(self, ax, across, up, options):

@@ -17,7 +17,7 @@ COLOURS = (
     "#000000",
 )
 GREY = "#666666"
-# Groups beyond the last colour take the colours again, with other markers.
+# Each time as many groups as there are colours have a marker of their own.
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 
 
@@ -86,6 +86,21 @@ def legend_outside(ax, **options):
     return ax.legend(**{**defaults, "frameon": False, **options})
 
 
+def group_colours(n):
+    """Return `n` colours for groups, no two of them alike.
+
+    Up to seven are those for the colour-blind; beyond that no such set is known.
+    """
+    import matplotlib
+
+    if n <= len(COLOURS):
+        return list(COLOURS[:n])
+    for name in ("tab10", "tab20"):
+        if n <= matplotlib.colormaps[name].N:
+            return list(matplotlib.colormaps[name].colors[:n])
+    return list(matplotlib.colormaps["turbo"](np.linspace(0.02, 0.98, n)))
+
+
 def shades(n):
     """Return `n` colours from dark to light; the lightest yellow is left out."""
     import matplotlib
@@ -133,6 +148,9 @@ def tiled(rows, image_shape, bounds, gap=1):
     low, high = bounds
     span = high - low if high > low else 1.0
     images = np.clip((rows - low) / span, 0, 1)
+    if channels > 1:
+        # As the gaps are: colours have no value for what is missing.
+        images = np.where(np.isnan(images), 1.0, images)
     images = images.reshape(down, across, channels, height, width)
     framed = np.full(
         (down, across, channels, height + gap, width + gap),

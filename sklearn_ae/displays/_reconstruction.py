@@ -9,7 +9,7 @@ from sklearn_ae._images import checked_image_shape
 from sklearn_ae.displays._comparison import (
     codes_and_decoder,
     feature_names,
-    numbers,
+    observed_numbers,
     pca_reconstruction,
 )
 from sklearn_ae.displays._plotting import (
@@ -47,7 +47,8 @@ class ReconstructionDisplay:
     Attributes
     ----------
     errors_ : ndarray of shape (n_features,)
-        Mean squared error of each feature; set by `plot` for rows that are no images.
+        Mean squared error of each feature's observed values; set by `plot` for rows
+        that are no images.
     pca_errors_ : ndarray of shape (n_features,)
         PCA's; set likewise.
     image_ : matplotlib AxesImage
@@ -144,19 +145,19 @@ class ReconstructionDisplay:
             ax,
             stack,
             self.image_shape,
-            (self.rows.min(), self.rows.max()),
+            (np.nanmin(self.rows), np.nanmax(self.rows)),
             ["original", "PCA", self.estimator_name],
         )
         return self
 
     def _plot_errors(self, ax, n_features, relative):
         self.errors_, self.pca_errors_ = (
-            np.mean((self.rows - made) ** 2, axis=0)
+            np.nanmean((self.rows - made) ** 2, axis=0)
             for made in (self.reconstruction, self.pca_reconstruction)
         )
         pairs = np.stack([self.errors_, self.pca_errors_])
         if relative:
-            variances = self.rows.var(axis=0)
+            variances = np.nanvar(self.rows, axis=0)
             nothing = np.full_like(pairs, np.nan)
             pairs = np.divide(pairs, variances, out=nothing, where=variances > 0)
             label = "Share of the feature's variance lost"
@@ -229,11 +230,12 @@ class ReconstructionDisplay:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X does not fit the estimator or `image_shape`.
+            If X does not fit the estimator or `image_shape`, or has a column without
+            any value.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         codes, decode = codes_and_decoder(estimator, X)
-        rows = numbers(X)
+        rows = observed_numbers(X)
         shape = None
         if image_shape is not None:
             shape = checked_image_shape(
@@ -244,7 +246,7 @@ class ReconstructionDisplay:
             rows=rows,
             reconstruction=decode(codes),
             pca_reconstruction=pca_reconstruction(rows, codes.shape[1]),
-            feature_names=feature_names(estimator, rows.shape[1]),
+            feature_names=feature_names(estimator, X, rows.shape[1]),
             image_shape=shape,
         )
         return display.plot(

@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ae.displays._comparison import (
     codes_and_decoder,
     feature_names,
-    numbers,
+    observed_numbers,
     pca_reconstruction,
+    squared_distances,
 )
 
 # Features that are named as worst reconstructed.
@@ -139,7 +140,8 @@ def summary(estimator: Any, X: ArrayLike) -> Summary:
         A fitted autoencoder.
     X : array-like of shape (n_samples, n_features)
         Rows on which to judge reconstructions, preferably those of ``fit``: PCA is
-        fitted to the rows given, so on other rows the comparison favours PCA.
+        fitted to the rows given, so on other rows the comparison favours PCA. Of rows
+        with NaN the observed values count.
 
     Returns
     -------
@@ -154,7 +156,7 @@ def summary(estimator: Any, X: ArrayLike) -> Summary:
     TypeError
         If it is no autoencoder of this package.
     ValueError
-        If X does not fit the estimator.
+        If X does not fit the estimator, or has a column without any value.
 
     Examples
     --------
@@ -174,13 +176,13 @@ def summary(estimator: Any, X: ArrayLike) -> Summary:
             "pipeline give the step, as pipeline[-1], and the rows that it gets."
         )
     codes, decode = codes_and_decoder(estimator, X)
-    rows = numbers(X)
-    errors = np.sum((rows - decode(codes)) ** 2, axis=0)
+    rows = observed_numbers(X)
+    errors = np.nansum((rows - decode(codes)) ** 2, axis=0)
     pca_rows = pca_reconstruction(rows, estimator.n_components_)
-    distances = np.sum((rows - rows.mean(axis=0)) ** 2, axis=0)
+    distances = squared_distances(rows)
     explained = _explained(errors, distances)
-    pca_explained = _explained(np.sum((rows - pca_rows) ** 2, axis=0), distances)
-    names = feature_names(estimator, rows.shape[1])
+    pca_explained = _explained(np.nansum((rows - pca_rows) ** 2, axis=0), distances)
+    names = feature_names(estimator, X, rows.shape[1])
     return Summary(
         title,
         _facts(estimator, rows, explained, pca_explained),
@@ -348,7 +350,7 @@ def _about_scales(names, distances):
 
 def _about_binary(estimator, rows):
     is_gaussian = getattr(estimator, "likelihood", None) == "gaussian"
-    if not is_gaussian or not np.isin(rows, (0, 1)).all():
+    if not is_gaussian or not np.isin(rows[~np.isnan(rows)], (0, 1)).all():
         return None
     return (
         "All values are 0 or 1, which no normal distribution describes: try "

@@ -22,8 +22,8 @@ from sklearn_ae.displays._plotting import (
 
 # Columns that are shown unless more are asked for.
 MOST_COMPONENTS = 8
-# Features whose names fit below an axis.
-MOST_NAMES = 20
+# Features that have a dot each, and names that fit below an axis.
+MOST_DOTS, MOST_NAMES = 20, 40
 # Characters of all names together that fit side by side.
 MOST_CHARACTERS = 24
 
@@ -140,20 +140,12 @@ class LatentTraversalDisplay:
             cell = self.axes_.flat[index]
             for step, quantile in enumerate(self.quantiles):
                 options = {"color": colors[step], "label": f"{quantile:.0%}"}
-                if n_features <= MOST_NAMES:
+                if n_features <= MOST_DOTS:
                     options["marker"] = "."
                 cell.plot(places, self.decoded[index, step], **{**options, **line_kw})
             cell.set_title(f"code {component}")
             cell.set_ylim(lowest - margin, highest + margin)
-            is_lowest = index + across >= n_shown
-            if n_features > MOST_NAMES:
-                cell.set_xlabel("Feature" if is_lowest else "")
-            elif is_lowest:
-                characters = sum(len(str(name)) for name in self.feature_names)
-                turned = 90 if characters > MOST_CHARACTERS else 0
-                cell.set_xticks(places, self.feature_names, rotation=turned)
-            else:
-                cell.set_xticks(places, [""] * n_features)
+            self._name_features(cell, index + across >= n_shown)
             if index % across:
                 cell.tick_params(labelleft=False)
             else:
@@ -167,6 +159,19 @@ class LatentTraversalDisplay:
             reverse=True,
         )
         return self
+
+    def _name_features(self, cell, is_lowest):
+        """Name the features below an axis, or every so many-th of many."""
+        step = -(-len(self.feature_names) // MOST_NAMES)
+        names = [str(name) for name in self.feature_names[::step]]
+        turned = 90 if sum(map(len, names)) > MOST_CHARACTERS else 0
+        size = "medium" if len(names) <= MOST_DOTS else "xx-small"
+        cell.set_xticks(
+            np.arange(len(self.feature_names))[::step],
+            names if is_lowest else [""] * len(names),
+            rotation=turned,
+            fontsize=size,
+        )
 
     @classmethod
     def from_estimator(
@@ -242,7 +247,7 @@ class LatentTraversalDisplay:
             decoded=rows.reshape(len(shown), n_steps, -1),
             components=shown,
             quantiles=shares,
-            feature_names=feature_names(estimator, rows.shape[1]),
+            feature_names=feature_names(estimator, X, rows.shape[1]),
             image_shape=shape,
         )
         return display.plot(ax, line_kw=line_kw)

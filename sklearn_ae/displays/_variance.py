@@ -7,7 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.decomposition import PCA
 
-from sklearn_ae.displays._comparison import codes_and_decoder, numbers
+from sklearn_ae.displays._comparison import (
+    codes_and_decoder,
+    observed_numbers,
+    pca_reconstruction,
+    squared_distances,
+)
 from sklearn_ae.displays._plotting import (
     COLOURS,
     GREY,
@@ -148,7 +153,8 @@ class ExplainedVarianceDisplay:
             ``transform`` and ``inverse_transform``.
         X : array-like of shape (n_samples, n_features)
             Rows. PCA is fitted to them, too, so where the estimators were fitted to
-            other rows the comparison favours PCA.
+            other rows the comparison favours PCA. Of rows with NaN the observed values
+            count.
         estimator_names : list of str, default=None
             What the legend calls each estimator; None takes the names of their classes.
         ax : matplotlib Axes, default=None
@@ -167,7 +173,7 @@ class ExplainedVarianceDisplay:
             If an estimator is not fitted.
         ValueError
             If the list is empty, its names are not as many, X does not fit the
-            estimators, or its rows are all alike.
+            estimators or has a column without any value, or its rows are all alike.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         is_list = isinstance(estimator, (list, tuple))
@@ -181,20 +187,30 @@ class ExplainedVarianceDisplay:
                 f"estimator_names has {len(estimator_names)} names for "
                 f"{len(estimators)} estimators."
             )
-        rows = numbers(X)
-        total = np.sum((rows - rows.mean(axis=0)) ** 2)
+        rows = observed_numbers(X)
+        total = squared_distances(rows).sum()
         if total == 0:
             raise ValueError("X has rows that are all alike: no variance to explain.")
         counts, shares = [], []
         for one in estimators:
             codes, decode = codes_and_decoder(one, X)
             counts.append(codes.shape[1])
-            shares.append(1 - np.sum((rows - decode(codes)) ** 2) / total)
-        pca = PCA(min(max(counts), *rows.shape), svd_solver="full").fit(rows)
+            shares.append(1 - np.nansum((rows - decode(codes)) ** 2) / total)
         display = cls(
             n_components=np.array(counts),
             explained_variance=np.array(shares),
             estimator_names=list(estimator_names),
-            pca_explained_variance=np.cumsum(pca.explained_variance_ratio_),
+            pca_explained_variance=_pca_shares(rows, max(counts), total),
         )
         return display.plot(ax, line_kw=line_kw, pca_line_kw=pca_line_kw)
+
+
+def _pca_shares(rows, most, total):
+    """Return the shares that PCA explains with 1, 2, ... components."""
+    most = min(most, *rows.shape)
+    if not np.isnan(rows).any():
+        pca = PCA(most, svd_solver="full").fit(rows)
+        return np.cumsum(pca.explained_variance_ratio_)
+    # With gaps, each number of components has axes of its own.
+    made = (pca_reconstruction(rows, count) for count in range(1, most + 1))
+    return np.array([1 - np.nansum((rows - each) ** 2) / total for each in made])

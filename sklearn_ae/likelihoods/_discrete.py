@@ -11,6 +11,7 @@ from torch import nn
 
 from sklearn_ae._modules.links import (
     CategoricalLink,
+    DomainError,
     LogitLink,
     LogLink,
     bit_terms,
@@ -343,21 +344,25 @@ class Categorical(Likelihood):
         name = f"likelihood='categorical' of {owner}"
         check_unit_interval(X, name)
         sizes = self._checked_sizes(X.shape[1])
-        for block in np.split(X, np.cumsum(sizes)[:-1], axis=1):
+        for stop, size in zip(np.cumsum(sizes).tolist(), sizes, strict=True):
+            block, ends = X[:, stop - size : stop], [stop - size, stop - 1]
+            place = f"a block of {size} columns, from {{0}} to {{1}}"
             missing = np.isnan(block)
             if (missing.any(axis=1) & ~missing.all(axis=1)).any():
-                raise ValueError(
-                    f"X has a row that misses some of a block of {block.shape[1]} "
-                    f"columns, but {name} needs a category to be missing in all of "
-                    "its columns or in none."
+                raise DomainError(
+                    f"X has a row that misses some of {place}, but {name} needs a "
+                    "category to be missing in all of its columns or in none.",
+                    ends,
                 )
             totals = block.sum(axis=1)
             off = np.abs(totals - 1) > 1e-3
             if off.any():
-                raise ValueError(
-                    f"X has a row whose values add up to {totals[off][0]:g} in a block "
-                    f"of {block.shape[1]} columns, but {name} needs one-hot columns "
-                    "that add up to 1; use OneHotEncoder."
+                raise DomainError(
+                    f"X has a row whose values add up to {totals[off][0]:g} in "
+                    f"{place}, but {name} needs one-hot columns that add up to 1; use "
+                    "OneHotEncoder, or NaN in all of a block where the category is not "
+                    "known.",
+                    ends,
                 )
 
     def build(self, *, center, noise_scale, noise_floor):

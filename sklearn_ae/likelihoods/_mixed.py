@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from sklearn_ae._modules.links import DomainError
 from sklearn_ae._utils import StrOptions, check_parameters, component, resolve
 from sklearn_ae.likelihoods._base import BuiltLikelihood, Likelihood
 from sklearn_ae.likelihoods._by_name import LIKELIHOODS
@@ -207,7 +208,10 @@ class Mixed(Likelihood):
     def check_data(self, X, owner):
         """Raise ValueError if a column is outside its likelihood's domain."""
         for likelihood, columns in self.parts:
-            likelihood.check_data(X[:, columns], owner)
+            try:
+                likelihood.check_data(X[:, columns], owner)
+            except DomainError as error:
+                raise error.among(columns) from None
 
     def build(self, *, center, noise_scale, noise_floor):
         """Return the module; see the base class."""

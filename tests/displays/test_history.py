@@ -38,9 +38,29 @@ def test_the_gain_is_over_pcas_level(make_ae, curved):
 def test_terms_are_drawn_apart(vae):
     display = HistoryDisplay.from_estimator(vae)
     assert list(display.train) == ["loss", "reconstruction", "kl"]
-    assert len(display.lines_) == 6
+    assert len(display.lines_) == 2
+    assert display.axes_.tolist() == [display.ax_]
     assert "nats" in display.ax_.get_ylabel()
+    both = HistoryDisplay.from_estimator(vae, terms=True)
+    assert [len(ax.lines) for ax in both.axes_] == [4, 4]
+    assert len(both.lines_) == 6
+    labels = [line.get_label() for line in both.axes_[1].lines]
+    assert labels[::2] == ["reconstruction, training", "kl, training"]
+    both.figure_.canvas.draw()
     assert display.plot(loss_name="bound").ax_.get_ylabel() == "bound"
+
+
+def test_terms_do_not_hide_the_gain(vae):
+    """The loss's axis reaches no further than the losses, whatever the terms are."""
+    display = HistoryDisplay.from_estimator(vae, terms=True)
+    values = [*display.train["loss"], *display.valid["loss"], display.pca_loss]
+    low, high = display.axes_[0].get_ylim()
+    assert display.axes_[0].get_yscale() == "linear"
+    assert high - low < 1.2 * (max(values) - min(values))
+
+
+def test_an_autoencoder_has_no_terms_to_draw(ae):
+    assert len(HistoryDisplay.from_estimator(ae, terms=True).axes_) == 1
 
 
 def test_history_without_validation(make_ae, curved):

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from parts import legend_of, legend_texts
+from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 
 from sklearn_ae.displays import (
@@ -43,6 +44,18 @@ def test_every_group_has_a_look_of_its_own(rows):
         for c in display.ax_.collections
     }
     assert len(looks) == 17
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 3])
+@pytest.mark.parametrize("n_groups", [7, 8, 10, 20, 30])
+def test_every_group_has_a_colour_of_its_own(rows, n_components, n_groups):
+    """A histogram has no markers to tell groups by."""
+    y = np.array([f"group {index % n_groups:02}" for index in range(60)])
+    display = LatentSpaceDisplay.from_estimator(PCA(n_components).fit(rows), rows, y)
+    handles = legend_of(display.figure_).legend_handles
+    assert len(handles) == n_groups
+    faces = [np.ravel(handle.get_facecolor())[:3] for handle in handles]
+    assert pdist(faces).min() > 0.05
 
 
 def test_whole_numbers_of_many_values_are_a_scale(rows):

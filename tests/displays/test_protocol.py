@@ -40,6 +40,25 @@ def test_from_estimator_draws_and_plot_draws_again(display, fitted, rows):
 
 
 @pytest.mark.parametrize("display", ALL)
+def test_rows_may_miss_values(display, fitted, rows):
+    holed = np.where(
+        np.random.RandomState(0).uniform(size=rows.shape) < 0.2, np.nan, rows
+    )
+    holed[7] = np.nan
+    made(display, fitted, holed).figure_.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    "display", [displays.ExplainedVarianceDisplay, displays.ReconstructionDisplay]
+)
+def test_a_column_without_values_is_refused(display, fitted, rows):
+    holed = rows.copy()
+    holed[:, 4] = np.nan
+    with pytest.raises(ValueError, match="X has no value in column 4"):
+        made(display, fitted, holed)
+
+
+@pytest.mark.parametrize("display", ALL)
 def test_axes_can_be_given_at_once(display, ae, rows):
     _, axes = plt.subplots(1, 2)
     drawn = made(display, ae, rows, ax=axes[1])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from sklearn_ae import AutoencoderTransformer
 from sklearn_ae.displays import (
     ReconstructionDisplay,
 )
@@ -75,3 +76,23 @@ def test_reconstruction_options_are_checked(images, options, message):
     with pytest.raises(ValueError, match=message):
         ReconstructionDisplay.from_estimator(pca, images, **options)
     assert not plt.get_fignums()
+
+
+def test_errors_are_those_of_the_observed_values(rows):
+    holed = rows.copy()
+    holed[::3, 2] = np.nan
+    ae = AutoencoderTransformer(max_epochs=1, random_state=0, device="cpu").fit(holed)
+    display = ReconstructionDisplay.from_estimator(ae, holed)
+    known = ~np.isnan(holed[:, 2])
+    errors = (holed - ae.reconstruct(holed))[known, 2]
+    assert display.errors_[2] == pytest.approx(np.mean(errors**2))
+    assert np.isfinite(display.pca_errors_).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 3), (3, 2, 2)])
+def test_images_may_miss_pixels(images, shape):
+    holed = images.copy()
+    holed[0, :3] = np.nan
+    ae = AutoencoderTransformer(max_epochs=1, random_state=0, device="cpu").fit(holed)
+    display = ReconstructionDisplay.from_estimator(ae, holed, image_shape=shape)
+    display.figure_.canvas.draw()

@@ -206,3 +206,24 @@ def test_what_is_no_fitted_autoencoder(make_ae, rows):
         summary(make_ae(), rows)
     with pytest.raises(TypeError, match=r"got PCA.*pipeline\[-1\]"):
         summary(PCA(2).fit(rows), rows)
+
+
+@pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])
+def test_rows_may_miss_values(rows, cls):
+    holed = np.where(
+        np.random.RandomState(0).uniform(size=rows.shape) < 0.2, np.nan, rows
+    )
+    fitted = cls(**SMALL).fit(holed)
+    report = summary(fitted, holed)
+    errors = np.nansum((holed - fitted.reconstruct(holed)) ** 2)
+    total = np.nansum((holed - np.nanmean(holed, axis=0)) ** 2)
+    assert report.explained_variance == pytest.approx(1 - errors / total)
+    assert 0 < report.pca_explained_variance < 1
+    assert len(report.worst_features) == 5
+
+
+def test_bits_with_gaps_are_bits(rng):
+    X = rng.randint(0, 2, size=(60, 6)).astype(float)
+    X[rng.uniform(size=X.shape) < 0.1] = np.nan
+    report = summary(VAETransformer(**SMALL).fit(X), X)
+    assert any("bernoulli" in text for text in report.advice)

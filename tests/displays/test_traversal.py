@@ -2,8 +2,11 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae.displays import (
     LatentTraversalDisplay,
@@ -40,6 +43,35 @@ def test_traversal_of_images_has_a_row_for_each_column(images):
     labels = [label.get_text() for label in display.ax_.get_yticklabels()]
     assert labels == [f"code {index}" for index in range(8)]
     assert display.ax_.images[0].get_array().shape == (8 * 5 - 1, 7 * 4 - 1)
+
+
+def labels_of(cell):
+    return [label.get_text() for label in cell.get_xticklabels()]
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize("fitted_to", ["frame", "array", "pipeline"])
+def test_features_have_their_names(rows, fitted_to):
+    frame = pd.DataFrame(rows, columns=[f"column {letter}" for letter in "abcdef"])
+    model = PCA(3)
+    if fitted_to == "pipeline":
+        model = make_pipeline(StandardScaler(), model)
+    model.fit(rows if fitted_to == "array" else frame)
+    display = LatentTraversalDisplay.from_estimator(model, frame)
+    assert labels_of(display.axes_[1, 0]) == list(frame.columns)
+    assert labels_of(display.axes_[0, 0]) == [""] * 6
+
+
+@pytest.mark.parametrize(("n_features", "n_names"), [(30, 30), (100, 34)])
+def test_many_features_have_names_too(rng, n_features, n_names):
+    names = [f"f{index}" for index in range(n_features)]
+    X = pd.DataFrame(rng.normal(size=(50, n_features)), columns=names)
+    display = LatentTraversalDisplay.from_estimator(PCA(1).fit(X), X)
+    found = labels_of(display.axes_[0, 0])
+    assert len(found) == n_names
+    places = display.axes_[0, 0].get_xticks()
+    assert found == [names[int(place)] for place in places]
+    display.figure_.canvas.draw()
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,16 @@ def test_estimators_of_one_name_are_joined(noise):
     np.testing.assert_array_equal(one.get_xdata(), [1, 3])
     assert one.get_linewidth() == 3
     assert legend_texts(display.figure_) == ["PCA", "one", "two"]
+
+
+def test_shares_are_those_of_the_observed_values(make_ae, rows):
+    """Where PCA is kept on the rows that it was fitted to, its line has the share."""
+    holed = np.where(
+        np.random.RandomState(1).uniform(size=rows.shape) < 0.2, np.nan, rows
+    )
+    ae = make_ae(n_components=2, max_epochs=1).fit(holed)
+    ae.net_.module_.use_networks(False)
+    display = ExplainedVarianceDisplay.from_estimator(ae, holed)
+    share = display.explained_variance[0]
+    assert share == pytest.approx(ae.score(holed), abs=1e-6)
+    assert display.pca_explained_variance[1] == pytest.approx(share, abs=1e-5)

@@ -108,3 +108,12 @@ def test_of_few_rows_no_skewness_is_told():
     assert paired_t_test(gains, skewed=True) == paired_t_test(gains)
     many = np.concatenate([gains] * 10)
     assert paired_t_test(many, skewed=True)[1] < paired_t_test(many)[1]
+
+
+@pytest.mark.parametrize("level", [0.01, None])
+def test_a_result_s_repr_is_a_line_of_what_counts(level):
+    result = GuardResult(2.5, 0.00731, level, 40, 1.23456789, 2.0, 0.3827, False, "PCA")
+    assert repr(result) == (
+        f"GuardResult(pca_kept=False, gain=0.383, p_value=0.0073, level={level}, "
+        "statistic=2.5, n_rows=40, network_loss=1.23457, pca_loss=2, pca='PCA')"
+    )

@@ -88,6 +88,69 @@ def test_a_start_of_rows_that_miss_values(rng):
     assert start.noise_variance < 0.1 * np.mean(start.feature_scale**2)
 
 
+def log_likelihood(start, X):
+    """Return the mean log-likelihood of rows' values by probabilistic PCA."""
+    axes, noise = start.components, start.noise_variance
+    covariance = (axes.T * np.maximum(start.variances - noise, 0.0)) @ axes
+    covariance += noise * np.eye(X.shape[1])
+    total = 0.0
+    for row in X - start.mean:
+        known = ~np.isnan(row)
+        part = covariance[np.ix_(known, known)]
+        total -= row[known] @ np.linalg.solve(part, row[known])
+        total -= np.linalg.slogdet(part)[1]
+    return 0.5 * total / len(X)
+
+
+@pytest.fixture
+def unscaled(rng):
+    """Rows of rank 2 and noise, in columns of very different units, and with gaps.
+
+    Of each row there is the opposite, so that gaps leave the means where they are.
+    """
+    X = rng.normal(size=(150, 2)) @ rng.normal(size=(2, 8)) * np.logspace(-1, 3, 8)
+    X += 0.1 * rng.normal(size=X.shape)
+    gaps = rng.uniform(size=X.shape) < 0.2
+    X, gaps = np.vstack([X, -X]), np.vstack([gaps, gaps])
+    return X, np.where(gaps, np.nan, X)
+
+
+@pytest.mark.parametrize("n_components", [1, 2])
+def test_a_start_of_rows_that_miss_values_is_the_likeliest(unscaled, n_components):
+    X, holed = unscaled
+    found = log_likelihood(start_of(holed, n_components), holed)
+    assert found > log_likelihood(start_of(X, n_components), holed) - 0.01
+
+
+def test_a_start_fills_the_column_that_dominates_an_axis(unscaled):
+    X, holed = unscaled
+    start, complete = start_of(holed), start_of(X)
+    overlap = np.linalg.svd(start.components @ complete.components.T)[1]
+    assert overlap.min() > 1 - 1e-4
+    np.testing.assert_allclose(start.variances, complete.variances, rtol=0.1)
+    assert start.noise_variance == pytest.approx(complete.noise_variance, rel=0.2)
+
+
+def test_a_round_takes_few_of_many_rows(unscaled, monkeypatch):
+    _, holed = unscaled
+    whole = start_of(holed)
+    monkeypatch.setattr("sklearn_ae._fitting.axes.ROUND_BUDGET", 1)
+    monkeypatch.setattr("sklearn_ae._fitting.axes.FEWEST_ROWS", 150)
+    monkeypatch.setattr("sklearn_ae._fitting.axes.CHUNK", 70)
+    some = start_of(holed)
+    overlap = np.linalg.svd(some.components @ whole.components.T)[1]
+    assert overlap.min() > 1 - 1e-4
+    np.testing.assert_allclose(some.feature_scale, whole.feature_scale)
+
+
+def test_rows_in_one_step_are_those_in_many(unscaled, monkeypatch):
+    _, holed = unscaled
+    whole = vars(start_of(holed))
+    monkeypatch.setattr("sklearn_ae._fitting.axes.MOST_DOUBLES", 8 * 8 * 37)
+    for name, value in vars(start_of(holed)).items():
+        np.testing.assert_allclose(value, whole[name], rtol=1e-2, atol=1e-4)
+
+
 @pytest.mark.parametrize("init", ["pca", "random"])
 @pytest.mark.parametrize("n_components", [1, 3, 9])
 def test_a_start_of_two_rows_that_miss_values(init, n_components):

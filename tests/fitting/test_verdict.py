@@ -161,3 +161,11 @@ def test_findings(decoder_t, encoder_t, is_crowded, finding):
     assert verdict.expects_gain == (finding in ("clear", "hidden"))
     assert f"t = {decoder_t:.3g}" in str(verdict)
     assert "100 rows" in str(verdict)
+
+
+def test_a_verdict_s_repr_has_the_finding():
+    verdict = Verdict(decoder_t=4.25, encoder_t=-1.0, is_crowded=False, n_rows=45)
+    assert repr(verdict) == (
+        "Verdict(finding='clear', decoder_t=4.25, encoder_t=-1, is_crowded=False, "
+        "n_rows=45)"
+    )

@@ -1,6 +1,7 @@
 """Likelihoods, against scipy's distributions."""
 
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -394,6 +395,44 @@ def test_bernoulli_needs_probabilities(make_vae, value, message):
     X[3, 1] = value
     with pytest.raises(ValueError, match=f"{message}.*likelihood='bernoulli' of VAE"):
         make_vae(likelihood="bernoulli").fit(X)
+
+
+OUTSIDE = [
+    ("poisson", -2.0, r"column {0} has -2\."),
+    ("poisson", 0.5, r"value 0\.5 in column {0}, but .*poisson"),
+    ("negative_binomial", -2.0, r"column {0} has -2\."),
+    ("bernoulli", 1.5, r"value 1\.5 in column {0}, but .*bernoulli"),
+    (Categorical((2, 3)), 0.0, r"add up to 0 in a block of 3 columns, from {0} to {1}"),
+    (Categorical((2, 3)), np.nan, r"misses some of a block of 3 .* from {0} to {1}"),
+    (Mixed([("poisson", [3, 2])]), -2.0, r"column {0} has -2\."),
+    (Mixed([(Categorical(), [2, 3, 4])]), 0.0, r"3 columns, from {0} to {1}"),
+]
+
+
+@pytest.mark.parametrize(("likelihood", "value", "message"), OUTSIDE, ids=repr)
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "transform"])
+def test_what_is_outside_the_domain_is_named(
+    make_vae, likelihood, value, message, method
+):
+    """By the names of columns where they have some, else by their indices."""
+    X = np.tile([1.0, 0.0, 1.0, 0.0, 0.0], (10, 1))
+    bad = X.copy()
+    bad[3, 2] = value
+    names = ["a", "b", "c", "d", "e"]
+    for labels in (range(5), names):
+        model = make_vae(likelihood=likelihood)
+        good, given = X, bad
+        if labels is names:
+            good, given = (pd.DataFrame(rows, columns=names) for rows in (X, bad))
+        if method == "transform":
+            model.fit(good)
+        expected = message
+        for place, column in enumerate((2, 4)):
+            label = re.escape(repr(labels[column]))
+            expected = expected.replace(f"{{{place}}}", label)
+        with pytest.raises(ValueError, match=expected) as caught:
+            getattr(model, method)(given)
+        assert type(caught.value) is ValueError
 
 
 @pytest.mark.parametrize("scale", [0, -1.0, "shared", None])

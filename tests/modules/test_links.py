@@ -75,7 +75,9 @@ def test_pca_is_not_clipped():
 
 def test_check_unit_interval():
     check_unit_interval(np.array([[0.0, 1.0]]), "the test")
-    with pytest.raises(ValueError, match=r"value 1\.01, but the test needs .*MinMax"):
+    with pytest.raises(
+        ValueError, match=r"value 1\.01 in column 1, but the test needs .*MinMax"
+    ):
         check_unit_interval(np.array([[0.0, 1.01]]), "the test")
     with pytest.raises(ValueError, match="Negative values in data passed to the test"):
         check_unit_interval(np.array([[0.0, -0.01]]), "the test")

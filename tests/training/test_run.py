@@ -305,6 +305,32 @@ def test_net_params_leave_alone_what_has_a_parameter(make, curved, name, owner):
         make(net_params={name: None}).fit(curved)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("foo", "it takes .*max_grad_norm, .*precision, .* optimizer__eps"),
+        (1, "it takes .*max_grad_norm"),
+        ("optimizr__betas", "it takes .* optimizer__eps"),
+        ("module__hidden", "it takes"),
+        ("criterion__weight", "it takes"),
+        ("optimizer__beta", "the optimizer takes .*betas.*eps"),
+    ],
+)
+def test_net_params_that_nobody_takes(make, curved, name, message):
+    with pytest.raises(
+        ValueError, match=f"'net_params' parameter of .* cannot set {name!r}: {message}"
+    ):
+        make(net_params={name: 1}).fit(curved)
+
+
+def test_an_optimizer_that_takes_any_parameter_is_asked_itself(make, curved):
+    def sgd(params, **kwargs):
+        assert kwargs.pop("mine") == 1
+        return torch.optim.SGD(params, **kwargs)
+
+    make(optimizer=sgd, net_params={"optimizer__mine": 1}).fit(curved)
+
+
 class Stopping(Callback):
     def on_epoch_end(self, net, **kwargs):
         if len(net.history) == 2:
