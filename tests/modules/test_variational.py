@@ -154,3 +154,13 @@ def test_vamp_kl_is_that_of_its_density(start, x):
     expected = posterior.log_prob(code).sum(1) - prior.log_prob(code)
     kl = prior.kl_terms(mean, log_variance, code).sum(1)
     torch.testing.assert_close(kl, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_nothing_has_the_density_one(start, x):
+    """Exactly, wherever draws come from."""
+    module = variational(start, Constant(0.7, -1.3))
+    x[2] = torch.nan
+    noise = torch.randn(5, 1, generator=torch.Generator().manual_seed(0))
+    found = module.log_likelihood(x, noise, module.final_prior())
+    assert found[2] == 0
+    assert (found[:2] != 0).all()
