@@ -100,12 +100,13 @@ class Start:
             return replace(self, variances=self.variances[:n_components])
         scales = self.residual_scales()[n_components - 1]
         n_left = max(len(self.mean) - n_components, 1)
+        least = (NOISE_FLOOR * self.scale) ** 2
         return replace(
             self,
             components=self.components[:n_components],
             variances=self.variances[:n_components],
             residual_scale=scales,
-            noise_variance=float(np.square(scales).sum() / n_left),
+            noise_variance=max(float(np.square(scales).sum() / n_left), least),
         )
 
 
