@@ -424,7 +424,7 @@ def test_codes_that_are_numbers(make, curved):
     model = make().fit(curved)
     codes = model.transform(curved).round(2).astype(float)
     for given in (codes.astype(object), pd.DataFrame(codes).astype("Float64")):
-        np.testing.assert_array_equal(check_codes(model, given), codes)
+        np.testing.assert_array_equal(check_codes(model, given, [2]), codes)
     with pytest.raises(ValueError, match="could not convert string to float"):
         model.inverse_transform(np.full((2, 2), "a"))
 

@@ -147,9 +147,9 @@ class OrderedFitting(AutoencoderFitting):
             part * module.natural_scale for part in losses
         )
         columns = zip(own, pca, own_training, pca_training, strict=True)
-        return [self._judged(*of_prefix) for of_prefix in columns][: self._n_usable()]
+        return [self._judged(*of_prefix) for of_prefix in columns][: self._n_prefixes()]
 
-    def _n_usable(self):
+    def _n_prefixes(self):
         """Return how many columns may be handed out.
 
         Where PCA reproduces the rows, codes that bend do not.
@@ -213,7 +213,7 @@ class OrderedFitting(AutoencoderFitting):
             module.use_networks(False)
             of_pca = self._of_prefixes(squares, rows)
             module.use_networks(networks_on)
-        n_squares = 1 + self._n_usable()
+        n_squares = 1 + self._n_prefixes()
         curve = explained_variance_curve(
             found[:, :n_squares], of_pca[:, :n_squares], held_out=held_out
         )

@@ -74,8 +74,9 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Share of the epochs over which the divergence's weight rises linearly from 0 to
         `beta`, in [0, 1]. Validation always has the full weight. "auto" trains without;
         where that leaves columns saying little for which the data have more than noise,
-        it trains once more from the start with 0.5, and the better by the held-out rows
-        stays.
+        it trains once more from the start with 0.5, or until the held-out rows are
+        first looked at where `max_epochs` follows them, and the better by the held-out
+        rows stays.
     free_bits : float, default=0.0
         Nats per code column below which training does not count the divergence, on the
         mean over a batch; keeps columns in use. Needs ``n_importance_samples=1``.
@@ -94,15 +95,20 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         A `torch.optim.Optimizer` class, or a callable that makes one.
     learning_rate : "auto" or float, default="auto"
         Peak of the schedule: a linear warm-up over 15 % of the steps, then a cosine to
-        zero. "auto" is 0.003.
+        zero; where held-out rows end training, a constant rate between a warm-up and a
+        linear fall. "auto" is 0.003.
     weight_decay : float, default=0.01
         Decoupled weight decay of the networks' weight matrices.
     batch_size : "auto" or int, default="auto"
         Rows of a step. "auto" is a 32nd of the rows, within [16, 256]; at most 64 for
         `networks.Conv`.
     max_epochs : "auto" or int, default="auto"
-        Most passes over the rows. "auto" is as many as make 2000 steps, within
-        [20, 300]; beyond 100 000 rows, fewer than 20: 4 for a million.
+        Most passes over the rows. With "auto" a normal likelihood with learned noise is
+        trained for as long as held-out rows gain on probabilistic PCA, at most 3000
+        steps or 250 epochs. Other likelihoods, ``init="random"``, a `kl_warmup` above
+        0, an `n_iter_no_change` of one's own and ``early_stopping=False`` have as many
+        as make 2000 steps, within [20, 300]; beyond 100 000 rows, fewer than 20: 4 for
+        a million.
     early_stopping : bool, default=True
         Whether to stop when the loss on held-out rows no longer falls.
     validation_fraction : "auto", float or None, default="auto"

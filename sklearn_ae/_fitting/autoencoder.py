@@ -3,11 +3,8 @@
 import numpy as np
 
 from sklearn_ae._fitting.fit import Fitting
-from sklearn_ae._fitting.verdict import MOST_ROWS, look_for_structure
+from sklearn_ae._fitting.verdict import MOST_ROWS, can_judge, look_for_structure
 from sklearn_ae._training.run import follows_budget
-from sklearn_ae._utils import resolve
-from sklearn_ae.networks import MLP
-from sklearn_ae.networks._by_name import NETWORKS
 
 # The guard's level where the verdict speaks for a gain: a second witness.
 LEVEL_WITH_VERDICT = 0.05
@@ -27,7 +24,7 @@ class AutoencoderFitting(Fitting):
         """Ask what PCA leaves, where "auto" epochs let the answer decide."""
         if not follows_budget(self, rows):
             return None
-        if continued or not self._can_judge(rows):
+        if continued or not can_judge(self, rows):
             return "unknown"
         rng = np.random.RandomState(seed)
         chosen = rng.permutation(len(rows))[:MOST_ROWS]
@@ -47,24 +44,6 @@ class AutoencoderFitting(Fitting):
             module.encode_weight[:, :n_columns].cpu().numpy(),
             module.decode_weight[:n_columns].cpu().numpy(),
             rng,
-        )
-
-    def _can_judge(self, rows):
-        """Whether the verdict's tests speak of what would be trained, and may end it.
-
-        They ask whether squared errors of complete rows can fall below PCA's. Noise on
-        the input and penalties change what is to be learned, and what networks of other
-        kinds can add has not been measured.
-        """
-        module = self.net_.module_
-        return (
-            self.init == "pca"
-            and bool(self.guard)
-            and module.cost.minimised_by_pca
-            and module.corruption is None
-            and module.penalty is None
-            and isinstance(resolve(self.network, NETWORKS), MLP)
-            and not rows.is_incomplete
         )
 
     def _guard_level(self):

@@ -10,10 +10,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._fitting.guard import paired_t_test, with_worst_twice
 from sklearn_ae._fitting.start import largest_noise_variance
+from sklearn_ae._fitting.verdict import MOST_ROWS, can_judge, look_for_structure
 from sklearn_ae._inference import thinned
 from sklearn_ae._modules.draws import row_draws
 from sklearn_ae._training.callbacks import KLWarmUp
-from sklearn_ae._training.run import run
+from sklearn_ae._training.run import follows_budget, run
 from sklearn_ae._utils import own_modes, resolve
 from sklearn_ae.priors import PRIORS
 
@@ -29,8 +30,13 @@ SCORE_BUDGET = 2**22
 ACTIVE, INFORMED = 0.01, 0.5
 # Step by which learned noise is widened.
 WIDENING = 1.1
-# Share of the epochs over which the divergence's weight rises in a second training.
-SECOND_WARM_UP = 0.5
+# Share of the epochs over which the divergence's weight rises in a second training, and
+# with a budget, of the steps before its first look.
+SECOND_WARM_UP, BUDGET_WARM_UP = 0.5, 1.0
+# What findings of the verdict are to a likelihood, where not the same. Codes that are
+# not normal may be gained where PCA leaves nothing, so that a short look is taken; and
+# a gain that shows late is not always large.
+OUTLOOKS = {"pca": "unlikely", "hidden": "unknown"}
 
 
 class GenerativeFitting(Fitting):
@@ -73,6 +79,34 @@ class GenerativeFitting(Fitting):
         share = 0.0 if self.kl_warmup == "auto" else float(self.kl_warmup)
         return [("kl_warmup", KLWarmUp(share))]
 
+    def _outlook(self, rows, seed, continued):
+        """Ask what PCA leaves, where gains over probabilistic PCA say how long.
+
+        Other likelihoods leave what they start from far behind at once, which hides
+        whether the rest pays.
+        """
+        counts = self.init == "pca" and self.net_.module_.cost.minimised_by_pca
+        warms_up = self.kl_warmup not in ("auto", 0)
+        if not counts or warms_up or not follows_budget(self, rows):
+            return None
+        if continued or not can_judge(self, rows):
+            return "unknown"
+        rng = np.random.RandomState(seed)
+        chosen = rng.permutation(len(rows))[:MOST_ROWS]
+        some_rows = rows.data[chosen].cpu().numpy()
+        whitening = self._whitening(some_rows)
+        finding = look_for_structure(some_rows, *whitening, rng).finding
+        return OUTLOOKS.get(finding, finding)
+
+    def _whitening(self, rows):
+        """Return PCA's projection to unit spread, and back."""
+        module = self.net_.module_
+        components = module.encode_weight * module.axes.scale
+        components = components.cpu().numpy()
+        spread = (rows @ components).std(axis=0)
+        spread[spread == 0] = 1.0
+        return components / spread, (components * spread).T
+
     def _refine(self, rows, continued):
         if not continued:
             self._train_again(rows)
@@ -110,11 +144,19 @@ class GenerativeFitting(Fitting):
         self._say("Columns of the code say little; once more with a warm-up")
         first = self.net_
         self.net_ = second = self._new_net(first.module)
-        warm_up = dict(second.callbacks_)["kl_warmup"]
-        warm_up.set_params(share=SECOND_WARM_UP)
         seed = self._stream.randint(2**31)
+        outlook = self._outlook(rows, seed, continued=False)
+        warm_up = dict(second.callbacks_)["kl_warmup"]
+        warm_up.set_params(share=SECOND_WARM_UP if outlook is None else BUDGET_WARM_UP)
         try:
-            run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True)
+            run(
+                self,
+                rows,
+                seed,
+                max_epochs=self.max_epochs,
+                scheduled=True,
+                outlook=outlook,
+            )
         except KeyboardInterrupt:
             self.net_ = first
             first.interrupted_ = True

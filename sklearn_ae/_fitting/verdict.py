@@ -19,6 +19,10 @@ from typing import Literal
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
+from sklearn_ae._utils import resolve
+from sklearn_ae.networks import MLP
+from sklearn_ae.networks._by_name import NETWORKS
+
 # Most rows looked at, random features of the code, folds, and penalties of the ridge
 # for each row.
 MOST_ROWS, N_FEATURES, N_FOLDS = 4000, 256, 4
@@ -102,6 +106,32 @@ class Verdict:
             f"{expected[self.finding]}: on {self.n_rows} rows the decoder's test has "
             f"t = {self.decoder_t:.3g}, the encoder's t = {self.encoder_t:.3g}"
         )
+
+
+def can_judge(estimator, rows):
+    """Whether the tests speak of what an estimator would train, and may spare it.
+
+    They ask whether squared errors of complete rows can fall below PCA's. Noise on the
+    input and penalties change what is to be learned, and what networks of other kinds
+    can add has not been measured.
+
+    Parameters
+    ----------
+    estimator : Fitting
+        Its net is ready to train.
+    rows : Rows
+        Those to train on.
+    """
+    module = estimator.net_.module_
+    return (
+        estimator.init == "pca"
+        and bool(estimator.guard)
+        and module.cost.minimised_by_pca
+        and module.corruption is None
+        and module.penalty is None
+        and isinstance(resolve(estimator.network, NETWORKS), MLP)
+        and not rows.is_incomplete
+    )
 
 
 def look_for_structure(rows, encode_weight, decode_weight, rng):

@@ -69,6 +69,8 @@ class TwoPaths(nn.Module):
         linear path and the losses lose no digits.
     natural_scale : float
         What loss terms are multiplied by to be in their own units.
+    is_in_nats : bool
+        Whether those are nats.
     training_generator : torch.Generator or None
         What random draws in training come from; None is torch's own.
     """
@@ -77,6 +79,7 @@ class TwoPaths(nn.Module):
     incomplete = False
     precision = "float32"
     natural_scale = 1.0
+    is_in_nats = False
     training_generator = None
 
     def __init__(

@@ -56,5 +56,5 @@ class CodeAxes(nn.Module):
         given = {"matrix": matrix, "inverse": inverse, "shift": shift}
         for name, array in given.items():
             # In this order: not every device has double precision.
-            tensor = torch.as_tensor(array, dtype=torch.float32)
+            tensor = torch.as_tensor(array, dtype=torch.float32).contiguous()
             setattr(self, name, tensor.to(self.scale.device))

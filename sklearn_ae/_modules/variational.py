@@ -39,6 +39,8 @@ class VariationalAutoencoder(TwoPaths):
         the state: the weights of any epoch go with the last one.
     """
 
+    is_in_nats = True
+
     def __init__(
         self,
         encoder,

@@ -73,26 +73,39 @@ class KeepBest(Callback):
 
 
 class KLWarmUp(Callback):
-    """Raise the KL divergence's weight from zero to beta, epoch by epoch.
+    """Raise the KL divergence's weight from zero to beta.
+
+    Epoch by epoch; step by step where a budget ends training.
 
     Parameters
     ----------
     share : float
-        Share of the epochs over which it rises; with 0 it is beta throughout.
+        Share of the epochs, or of the steps before a budget's first look, over which
+        it rises; with 0 it is beta throughout.
     """
 
     def __init__(self, share):
         self.share = share
 
+    def _set_weight(self, net, progress):
+        risen = min(1.0, progress / self.share) if self.share else 1.0
+        net.module_.kl_weight.fill_(net.module_.beta * risen)
+
     def on_train_begin(self, net, **kwargs):
         self.epochs_ = 0
 
     def on_epoch_begin(self, net, **kwargs):
-        # The middle of the epoch, so that the first has some weight.
-        progress = (self.epochs_ + 0.5) / net.max_epochs
-        self.epochs_ += 1
-        risen = min(1.0, progress / self.share) if self.share else 1.0
-        net.module_.kl_weight.fill_(net.module_.beta * risen)
+        if net.budget_ is None:
+            # The middle of the epoch, so that the first has some weight.
+            self._set_weight(net, (self.epochs_ + 0.5) / net.max_epochs)
+            self.epochs_ += 1
+        else:
+            self.on_step_end(net)
+
+    def on_step_end(self, net):
+        """Raise the weight for the next step."""
+        if net.budget_ is not None:
+            self._set_weight(net, (net.step_ + 0.5) / net.budget_.first)
 
 
 class EpochLog(PrintLog):

@@ -9,7 +9,7 @@ FEWEST_EPOCHS, MOST_EPOCHS = 20, 300
 # by which there are fewer epochs: ten times the rows take twice the steps.
 MANY_ROWS, THRIFT = 100_000, 0.7
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
-LEARNING_RATE, BUDGET_RATE = 3e-3, 4e-3
+LEARNING_RATE = 3e-3
 
 
 def n_validation_rows(n_samples, fraction):
@@ -62,7 +62,7 @@ def patience(epochs, n_iter_no_change):
 
 
 def peak_rate(learning_rate, budget=None):
-    """Return the peak learning rate; "auto" is 0.003, or 0.004 with a budget."""
+    """Return the peak learning rate; "auto" is 0.003, or that of a budget."""
     if learning_rate != "auto":
         return float(learning_rate)
-    return LEARNING_RATE if budget is None else BUDGET_RATE
+    return LEARNING_RATE if budget is None else budget.learning_rate

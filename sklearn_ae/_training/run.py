@@ -70,7 +70,8 @@ def run(estimator, rows, seed, *, max_epochs, scheduled, outlook=None):
         epochs = defaults.n_epochs(len(rows), net.batch_size, max_epochs)
     else:
         steps_per_epoch = math.ceil(len(rows) / net.batch_size)
-        budget = budget_for(outlook, steps_per_epoch)
+        n_values = rows.data.shape[1] if net.module_.is_in_nats else None
+        budget = budget_for(outlook, steps_per_epoch, n_values)
         epochs = budget.most_epochs(steps_per_epoch)
     net.lr = defaults.peak_rate(estimator.learning_rate, budget)
     patience = None

@@ -20,6 +20,7 @@ OUTLOOKS = {
     "crowded": (500, 500, 0.98),
     "doubtful": (200, 200, 0.98),
     "unknown": (700, 1000, 0.98),
+    "unlikely": (150, 150, 0.98),
 }
 # Most epochs before the first look and before the cool-down: few rows have little to
 # tell. Most steps before the cool-down.
@@ -32,6 +33,8 @@ WORTH = 0.1
 # Share of the loss before training below which there is a curve to follow, and its loss
 # may stand still for a while: three looks have to bring nothing, not two.
 FOLLOWED = 0.3
+# The gain in likelihood has to rise by this share of itself.
+LIKELIHOOD_WORTH = 0.12
 # Steps of the cool-down as a share of those before it.
 COOL_DOWN = 0.25
 # Steps from one set of weights to the next that an average takes, and the share of all
@@ -48,19 +51,24 @@ def warm_up_and_cosine(progress):
     return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
 
 
-def budget_for(outlook, steps_per_epoch):
+def budget_for(outlook, steps_per_epoch, n_values=None):
     """Return the budget of a training run.
 
     Parameters
     ----------
-    outlook : {"clear", "hidden", "crowded", "doubtful", "unknown"}
+    outlook : {"clear", "hidden", "crowded", "doubtful", "unknown", "unlikely"}
         What was seen of a gain before training.
     steps_per_epoch : int
+    n_values : int or None, default=None
+        Values of a row whose loss is in nats; None is a loss that cannot be below zero.
     """
     first, patience, goal = OUTLOOKS[outlook]
     first = min(first, FIRST_EPOCHS * steps_per_epoch)
     most = min(MOST_STEPS, LAST_EPOCHS * steps_per_epoch)
-    return Budget(first, patience, max(first, most), goal)
+    sizes = first, patience, max(first, most), goal
+    if n_values is None:
+        return Budget(*sizes)
+    return LikelihoodBudget(*sizes, n_values=n_values)
 
 
 class Budget:
@@ -84,7 +92,10 @@ class Budget:
         Share of the loss before training.
     """
 
+    learning_rate = 4e-3
+
     def __init__(self, first, patience, most, goal=0.98):
+        self.first = first
         self.patience = patience
         self.most = most
         self.goal = goal
@@ -137,6 +148,33 @@ class Budget:
         n_last = 3 if lowest < FOLLOWED * self.start_loss else 2
         before = min(self.losses[:-n_last], default=math.inf)
         return min(self.losses[-n_last:]) < (1 - WORTH) * before
+
+
+class LikelihoodBudget(Budget):
+    """A budget for losses in nats, which have no zero: what counts are their gains.
+
+    Parameters
+    ----------
+    first, patience, most, goal
+        As for the base class. Where errors fall to a share, normal noise that follows
+        them gains minus half of its logarithm in nats for each value.
+    n_values : int
+        Values of a row.
+    """
+
+    # Codes are drawn, which is noise enough.
+    learning_rate = 3e-3
+
+    def __init__(self, first, patience, most, goal=0.98, *, n_values):
+        super().__init__(first, patience, most, goal)
+        self.least_gain = -0.5 * math.log(goal) * n_values
+
+    def _pays(self, step):
+        gain = self.start_loss - min(self.losses[-2:])
+        if gain < self.least_gain:
+            return step < self.patience
+        before = self.start_loss - min(self.losses[:-2], default=math.inf)
+        return gain - before > LIKELIHOOD_WORTH * gain
 
 
 class FollowBudget(Callback):

@@ -5,7 +5,12 @@ import math
 import pytest
 
 from sklearn_ae._training.defaults import peak_rate
-from sklearn_ae._training.schedule import OUTLOOKS, Budget, budget_for
+from sklearn_ae._training.schedule import (
+    OUTLOOKS,
+    Budget,
+    LikelihoodBudget,
+    budget_for,
+)
 
 
 def played(budget, loss_at, steps_per_epoch=10):
@@ -112,7 +117,7 @@ def test_an_encoder_that_has_to_bend_is_granted_more():
         outlook: played(budget_for(outlook, 30), slow, 30)[0] for outlook in OUTLOOKS
     }
     assert steps["hidden"] == max(steps.values())
-    assert steps["doubtful"] == min(steps.values())
+    assert steps["unlikely"] == min(steps.values())
 
 
 def standing_still(step, level):
@@ -125,3 +130,51 @@ def test_a_loss_that_has_fallen_far_may_stand_still_for_longer(level, goes_on):
     # Looks after 400, 490, 600 and 735 steps.
     _, looks = played(Budget(400, 1000, 2000), lambda step: standing_still(step, level))
     assert (looks[-1] > 700) == goes_on
+
+
+# ---- losses in nats
+
+
+def nats(gain_at, n_values=1, offset=0.0):
+    """Play a budget whose held-out loss is so far below that before training."""
+    budget = LikelihoodBudget(100, 300, 2000, n_values=n_values)
+    budget.begin(offset)
+    step = 0
+    while not budget.is_over(step):
+        step += 10
+        if budget.is_time_to_look(step):
+            budget.look(step, offset - n_values * gain_at(step))
+    return budget
+
+
+def test_without_a_gain_in_nats_it_ends_soon():
+    assert 300 <= nats(lambda step: 0.0).cools_from < 400
+    assert 300 <= nats(lambda step: -5.0).cools_from < 400
+
+
+def test_it_goes_on_while_the_gain_rises_by_a_share_of_itself():
+    # 1.5 times the steps bring 1.5 times, and sixty 61sts, of the gain.
+    assert nats(lambda step: 0.01 * step).cools_from >= 2000
+    assert nats(lambda step: 6 + step / 1000).cools_from < 300
+    levelled = nats(lambda step: 0.01 * min(step, 700))
+    assert 700 <= levelled.cools_from < 700 * 1.3**3
+
+
+@pytest.mark.parametrize("offset", [-1e4, 1e4])
+@pytest.mark.parametrize("n_values", [1, 1000])
+def test_gains_count_for_each_value_whatever_the_level(n_values, offset):
+    def rising(step):
+        return 0.01 * min(step / 100, 7)
+
+    expected = nats(rising).cools_from
+    assert nats(rising, n_values, offset).cools_from == expected
+
+
+def test_losses_in_nats_have_a_budget_of_their_own():
+    ratios, likelihoods = (budget_for("clear", 30, n) for n in (None, 5))
+    assert type(ratios) is Budget
+    assert type(likelihoods) is LikelihoodBudget
+    assert likelihoods.first == ratios.first
+    # Errors of .98 of their size are worth about .01 nats a value.
+    assert likelihoods.least_gain == pytest.approx(5 * 0.01, rel=0.02)
+    assert peak_rate("auto", likelihoods) < peak_rate("auto", ratios)
