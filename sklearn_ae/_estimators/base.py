@@ -1,6 +1,7 @@
-"""The verbs of both autoencoders: transform and back, sample."""
+"""The verbs of both autoencoders: transform and back, effects of codes, sample."""
 
 from abc import abstractmethod
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -158,6 +159,55 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
             As for `transform`.
         """
         return self.inverse_transform(self.transform(X))
+
+    def component_effects(self, X: ArrayLike) -> np.ndarray:
+        """Return how much each column of the code moves each feature.
+
+        For PCA that is the absolute value of `components_` times the standard deviation
+        of the scores, and so it is where `AutoencoderTransformer` keeps PCA.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows about which codes are moved, at least two.
+
+        Returns
+        -------
+        effects : ndarray of shape (n_components, n_features), float64
+            Mean absolute change of a feature's reconstruction, in the feature's units,
+            when a column of the code moves by one standard deviation of its values for
+            X: half the change from one below to one above, the other columns as they
+            are. Features are in the order of X's columns.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As for `transform`, or if X is a single row.
+        """
+        codes = np.asarray(self.transform(X))
+        if len(codes) < 2:
+            raise ValueError(
+                "X has 1 row, but component_effects needs at least 2, whose codes have "
+                "a standard deviation."
+            )
+        # Without the mean, beside which small effects would be rounded away.
+        change = np.empty((len(codes), self.n_features_in_), dtype=np.float32)
+        effects = np.empty((self.n_components_, self.n_features_in_))
+        for column, step in enumerate(codes.std(axis=0, dtype=np.float64)):
+            move = partial(self._change_along, column=column, step=float(step))
+            self._apply(move, codes, change, self._float32)
+            effects[column] = change.mean(axis=0, dtype=np.float64)
+        return effects
+
+    def _change_along(self, codes, *, column, step):
+        """Return by how much a step along a column changes what codes decode to."""
+        decode = self.net_.module_.decode
+        above, below = codes.clone(), codes.clone()
+        above[:, column] += step
+        below[:, column] -= step
+        return (decode(above) - decode(below)).abs() / 2
 
     def _decode(self, codes, function):
         """Decode codes by a function that gives centred rows; add the mean."""

@@ -1,11 +1,10 @@
-"""What the columns of an autoencoder's code tell: their shares, effects, and fewer."""
+"""What the columns of an autoencoder's code tell: their shares, and fewer of them."""
 
 import copy
 from numbers import Integral
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._estimators.reconstruction import ReconstructingAutoencoder
@@ -83,37 +82,3 @@ class ComponentwiseAutoencoder(ReconstructingAutoencoder):
         shorter = copy.deepcopy(self, kept)
         shorter._hand_out(int(n_components))
         return shorter
-
-    def component_effects(self, X: ArrayLike) -> np.ndarray:
-        """Return how much each column of the code moves each feature.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows, at least two, about which codes are moved.
-
-        Returns
-        -------
-        effects : ndarray of shape (n_components, n_features)
-            Mean absolute change of a feature's reconstruction, in the feature's units,
-            when a column of the code moves by one standard deviation of the rows'
-            codes: half the change from one below to one above. Columns are in the order
-            of X's.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            As for `transform`.
-        """
-        codes = self.transform(X)
-        effects = np.empty((self.n_components_, self.n_features_in_))
-        for column, step in enumerate(codes.std(axis=0)):
-            moved = []
-            for direction in (-step, step):
-                shifted = codes.copy()
-                shifted[:, column] += direction
-                moved.append(self.inverse_transform(shifted))
-            effects[column] = np.abs(moved[1] - moved[0]).mean(axis=0) / 2
-        return effects
