@@ -51,3 +51,11 @@ def vae(rows):
 def fitted(request):
     """Either of them."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def ordered(rows):
+    """Return a fitted autoencoder whose number of columns is chosen."""
+    return AutoencoderTransformer(
+        0.8, network=MLP((8,)), max_epochs=4, random_state=0, device="cpu"
+    ).fit(rows)
