@@ -240,7 +240,26 @@ def _facts(estimator, rows, explained, pca_explained):
     if hasattr(estimator, "active_units_"):
         active = estimator.active_units_
         facts["Columns in use"] = f"{active.sum()} of {len(active)}"
+    if getattr(estimator, "explained_variance_curve_", None) is not None:
+        facts["Ordered columns"] = _ordered_columns(estimator)
     return facts
+
+
+def _ordered_columns(estimator):
+    """Say how many columns were chosen of those trained, and what they explain."""
+    curve, asked = estimator.explained_variance_curve_, estimator.n_components
+    n_chosen, n_trained = estimator.n_components_, len(curve.n_components)
+    explained, pca_explained = curve.explained, curve.pca_explained
+    kind = "held-out" if curve.held_out else "training"
+    how = "" if asked == n_chosen else f", chosen for n_components={asked},"
+    text = (
+        f"the first {n_chosen} of {n_trained}{how} explain "
+        f"{_percent(explained[n_chosen - 1])} of the variance of {curve.n_rows:,} "
+        f"{kind} rows"
+    )
+    if np.isfinite(pca_explained).all():
+        text += f"; as many of PCA's: {_percent(pca_explained[n_chosen - 1])}"
+    return text
 
 
 def _beside_pca(estimator, pca):

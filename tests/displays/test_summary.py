@@ -68,6 +68,24 @@ def test_what_there_is_to_say(ae, rows):
     assert report.pca_explained_variance == pytest.approx(kept)
     assert f"{100 * kept:.1f} %" in report.facts["Variance explained"]
     assert "Columns in use" not in report.facts
+    assert "Ordered columns" not in report.facts
+
+
+def test_ordered_columns_are_told_by_their_curve(make_ae, rows):
+    ae = make_ae(n_components=0.8).fit(rows)
+    curve, n = ae.explained_variance_curve_, ae.n_components_
+    said = summary(ae, rows).facts["Ordered columns"]
+    assert said == (
+        f"the first {n} of {len(curve.n_components)}, chosen for n_components=0.8, "
+        f"explain {100 * curve.explained[n - 1]:.1f} % of the variance of "
+        f"{curve.n_rows} held-out rows; as many of PCA's: "
+        f"{100 * curve.pca_explained[n - 1]:.1f} %"
+    )
+    said = summary(ae.truncate(1), rows).facts["Ordered columns"]
+    assert said.startswith("the first 1 of ")
+    assert "chosen" not in said
+    random = make_ae(ordered=True, init="random", guard=False).fit(rows)
+    assert "PCA" not in summary(random, rows).facts["Ordered columns"]
 
 
 def test_worst_features_have_most_of_the_error(ae, rows):
