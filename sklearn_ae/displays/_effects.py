@@ -139,7 +139,7 @@ class ComponentEffectsDisplay:
         down = -(-n_shown // across)
         size = (
             IMAGE_WIDTH * across + 2.5,
-            IMAGE_WIDTH * down * height / width + 1.0,
+            max(IMAGE_WIDTH * down * height / width, 1.6) + 1.0,
         )
         ax = axes_for(self, ax, size)
         pixels = self.effects.reshape(n_shown, channels, -1).mean(axis=1)
