@@ -103,13 +103,13 @@ class ComponentEffectsDisplay:
             This object.
         """
         if self.image_shape is None:
-            self._plot_table(ax, image_kw or {})
+            ax = self._plot_table(ax, image_kw or {})
         else:
-            self._plot_images(ax, image_kw or {})
+            ax = self._plot_images(ax, image_kw or {})
         unit = "standard deviations" if self.standardized else "units"
-        self.colorbar_ = self.figure_.colorbar(
+        self.colorbar_ = ax.figure.colorbar(
             self.image_,
-            ax=self.ax_,
+            ax=ax,
             label=f"Mean absolute change\nin the feature's {unit}",
         )
         return self
@@ -131,6 +131,7 @@ class ComponentEffectsDisplay:
             ax.set_yticks(np.arange(n_features), self.feature_names)
         else:
             ax.set_ylabel("Feature")
+        return ax
 
     def _plot_images(self, ax, image_kw):
         channels, height, width = self.image_shape
@@ -152,13 +153,13 @@ class ComponentEffectsDisplay:
             images.reshape(down, across, -1),
             (1, height, width),
             (0, highest),
-            [", ".join(map(str, line)) for line in lines] if down > 1 else [""],
-            self.components if down == 1 else None,
+            [", ".join(map(str, line)) for line in lines],
             **{"cmap": "viridis", "vmax": highest, **image_kw},
         )
         # They come as shares of the highest; the colours are to tell effects.
         self.image_.set_data(self.image_.get_array() * highest)
-        (ax.set_xlabel if down == 1 else ax.set_ylabel)("Column of the code")
+        ax.set_ylabel("Columns of the code")
+        return ax
 
     @classmethod
     def from_estimator(

@@ -144,11 +144,13 @@ class ExplainedVarianceDisplay:
         ax = axes_for(self, ax, (7.0, 4.2))
         counts = np.arange(1, len(self.pca_explained_variance) + 1)
         is_known = np.isfinite(self.pca_explained_variance).any()
-        options = {"color": GREY, "linestyle": "--", "marker": "."}
+        options: dict[str, Any] = {"color": GREY, "linestyle": "--", "marker": "."}
         options["label"] = "PCA" if is_known else None
         options.update(pca_line_kw or {})
         (self.pca_line_,) = ax.plot(counts, self.pca_explained_variance, **options)
-        self.lines_, self.bands_, self.marks_ = [], [], []
+        self.lines_: list[Any] = []
+        self.bands_: list[Any] = []
+        self.marks_: list[Any] = []
         names = np.array(self.estimator_names, dtype=object)
         for index, name in enumerate(dict.fromkeys(self.estimator_names)):
             chosen = np.flatnonzero(names == name)
