@@ -5,10 +5,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_array
 
 from sklearn_ae._images import checked_image_shape
-from sklearn_ae.displays._comparison import codes_and_decoder, feature_names
+from sklearn_ae.displays._comparison import (
+    codes_and_decoder,
+    feature_names,
+    observed_numbers,
+)
 from sklearn_ae.displays._plotting import (
     axes_for,
     check_matplotlib,
@@ -209,8 +212,9 @@ class ComponentEffectsDisplay:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X is a single row or does not fit the estimator or `image_shape`, or
-            `components` names a column that is not there.
+            If X is a single row, does not fit the estimator or `image_shape`, or, with
+            `standardize`, has a column without any value; or if `components` names a
+            column that is not there.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         codes, decode = codes_and_decoder(estimator, X)
@@ -251,7 +255,7 @@ def _effects(codes, decode, columns):
 
 def _in_deviations(effects, X):
     """Return effects over the features' standard deviations, 0 without any."""
-    rows = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+    rows = observed_numbers(X)
     # Of equal values rounding may make a small number.
     varies = np.nanmax(rows, axis=0) > np.nanmin(rows, axis=0)
     deviations = np.where(varies, np.nanstd(rows, axis=0), 1.0)

@@ -57,6 +57,17 @@ def test_units_are_the_features(make_ae, noise):
     np.testing.assert_allclose(scaled, scale * effects, rtol=1e-4)
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+def test_whitening_changes_no_effect(make_ae, curved, ordered):
+    plain, white = (
+        make_ae(ordered=ordered, whiten=whiten).fit(curved) for whiten in (False, True)
+    )
+    effects = plain.component_effects(curved)
+    np.testing.assert_allclose(
+        white.component_effects(curved), effects, atol=ROUNDING * effects.max()
+    )
+
+
 def test_rows_with_missing_values_and_frames_are_taken(make, curved):
     missing = curved.copy()
     missing[::7, 2] = np.nan
