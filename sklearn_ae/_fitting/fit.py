@@ -174,7 +174,7 @@ class Fitting(BaseEstimator, metaclass=ABCMeta):
                 rows, start = self._begin(X)
                 compared = self._train_from(start, rows)
                 self._warn_of_empty_columns(start)
-            if len(X) > 1:  # A further fit may get one row, which tells no variance.
+            if len(rows) > 1:  # A further fit may get one row, which tells no variance.
                 self._choose_axes(X, continued)
             self._finish(X, compared)
         tell_interrupt(self.net_)
