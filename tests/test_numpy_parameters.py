@@ -43,6 +43,7 @@ SHARED = {
 ESTIMATORS = {
     AE: {
         **SHARED,
+        "whiten": [True, False],
         "loss": ["huber"],
         "output_range": ["auto", (-0.5, 1.5)],
         "latent_density": ["gaussian_mixture"],

@@ -14,7 +14,7 @@ ROUNDING = 1e-6
 
 def _deviations(moments, matrix):
     """Return the standard deviations of columns; zero where there is but rounding."""
-    variances = np.einsum("ik,ij,jk->k", matrix, moments.covariance, matrix)
+    variances = (matrix * (moments.covariance @ matrix)).sum(axis=0)
     squares = np.diag(moments.covariance) + np.square(moments.mean)
     deviations = np.sqrt(np.maximum(variances, 0.0))
     rounding = ROUNDING * np.sqrt(squares @ np.square(matrix))

@@ -84,7 +84,7 @@ def fewest_components(curve, share):
     return int(enough[0]) + 1 if len(enough) else len(curve.n_components)
 
 
-def elbow(curve, n_features):
+def elbow(curve, n_features, next_fall=0.0):
     """Return the number of columns after which what is left falls least.
 
     The logarithm of the share that a column leaves of what was left before it, over
@@ -96,6 +96,9 @@ def elbow(curve, n_features):
     curve : ExplainedVarianceCurve
     n_features : int
         How many directions there are.
+    next_fall : float, default=0.0
+        Logarithm of the share that a column after the last would leave, with its sign
+        turned; where it is not known, it counts as its part of what is left.
 
     References
     ----------
@@ -105,7 +108,7 @@ def elbow(curve, n_features):
     left = np.maximum(1 - np.append(0.0, curve.reached), SMALLEST_LEFT)
     falls = np.log(left[:-1] / left[1:])
     least = 1 / np.maximum(n_features - curve.n_components, 1)
-    following = np.maximum(np.append(falls[1:], 0.0), least)
+    following = np.maximum(np.append(falls[1:], next_fall), least)
     # As many columns as features are no reduction.
     ratios = (falls / following)[: max(1, n_features - 1)]
     return int(np.argmax(ratios)) + 1

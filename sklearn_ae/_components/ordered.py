@@ -67,24 +67,36 @@ class OrderedFitting(AutoencoderFitting):
 
     def _start_of(self, start, X):
         """Leave columns out that would have nothing to explain."""
-        is_counted = isinstance(self.n_components, Integral)
         total = self._total_variance = float(np.square(start.feature_scale).sum())
         if start.components is None or not self._is_ordered():
             return start
-        if is_counted and self._n_trained() is None:
-            return start
         left = np.square(start.residual_scales()).sum(axis=1) / (total or 1.0)
-        n_columns = max(1, np.count_nonzero(left > LEFT))
-        if is_counted:
-            n_columns = max(n_columns, int(self.n_components))
-        elif self.n_components == "auto":
+        n_columns = self._n_worth_training(left, len(start.mean))
+        # By which share what PCA leaves falls with one more component.
+        beyond = left[n_columns - 1 : n_columns + 1]
+        is_told = len(beyond) == 2 and beyond[1] > EXACT
+        self._next_fall = float(np.log(beyond[0] / beyond[1])) if is_told else 0.0
+        return start.shortened(n_columns)
+
+    def _n_worth_training(self, left, n_features):
+        """Return how many columns to train, by what PCA leaves with 1, 2 and so on."""
+        n_worthwhile = max(1, np.count_nonzero(left > LEFT))
+        if self.n_components == "auto":
             # The last axis of rows that lie in a space of few counts as well.
-            is_last = np.count_nonzero(left > EXACT) == n_columns
-            n_columns += is_last and n_columns + 1 < len(start.mean)
-        else:
+            is_last = np.count_nonzero(left > EXACT) == n_worthwhile
+            n_columns = n_worthwhile + (is_last and n_worthwhile + 1 < n_features)
+        elif not isinstance(self.n_components, Integral):
             target = (1 - self.n_components) * (1 - MARGIN)
             n_columns = np.count_nonzero(left > target) + 2
-        return start.shortened(min(n_columns, len(left)))
+        elif self._n_trained() is None:
+            n_columns = self.n_components
+        else:
+            n_columns = max(n_worthwhile, self.n_components)
+        return int(min(n_columns, len(left)))
+
+    def _is_all_exact(self, start):
+        is_ordered = start.components is not None and self._is_ordered()
+        return (start.shortened(1) if is_ordered else start).is_exact
 
     # ---- training
 
@@ -118,7 +130,9 @@ class OrderedFitting(AutoencoderFitting):
             super()._compare_with_pca(rows)
             return
         results = self._judged_prefixes(rows)
-        if any(result.pca_kept for result in results) and self._can_decode_scores():
+        is_in_doubt = any(result.pca_kept for result in results)
+        is_in_doubt = is_in_doubt or not self._reaches_target(rows)
+        if is_in_doubt and self._can_decode_scores():
             self._train_decoder_alone(rows)
             results = self._judged_prefixes(rows)
         self._guards = results
@@ -129,6 +143,16 @@ class OrderedFitting(AutoencoderFitting):
         self._abide_by(results[self.n_components_ - 1])
         # That was the prefix in use; others may have their networks.
         module.use_networks(any(is_better))
+
+    def _reaches_target(self, rows):
+        """Whether codes that bend explain the share of variance that is asked for.
+
+        If not, components with which PCA reproduces the rows may.
+        """
+        if isinstance(self.n_components, Integral | str):
+            return True
+        self._describe_prefixes(rows.valid, held_out=True)
+        return self.explained_variance_curve_.reached[-1] >= self.n_components
 
     def _judged_prefixes(self, rows):
         """Return how the networks compare with PCA, by number of columns."""
@@ -221,7 +245,7 @@ class OrderedFitting(AutoencoderFitting):
         if isinstance(self.n_components, Integral):
             self.n_components_ = int(self.n_components)
         elif self.n_components == "auto":
-            self.n_components_ = elbow(curve, self.n_features_in_)
+            self.n_components_ = elbow(curve, self.n_features_in_, self._next_fall)
         else:
             self.n_components_ = fewest_components(curve, self.n_components)
         module.n_used = self.n_components_

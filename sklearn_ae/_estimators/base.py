@@ -97,7 +97,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         Returns
         -------
         X_new : ndarray of shape (n_samples, n_components), float32
-            Codes, in X's units as PCA's scores are; with ``whiten=True`` in their
+            Codes, in X's units as PCA's scores are; where they are whitened, in their
             standard deviations over the training rows.
 
         Raises

@@ -1,13 +1,13 @@
 """What the columns of an autoencoder's code tell: their shares, and fewer of them."""
 
 import copy
-from numbers import Integral
 from typing import Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._estimators.reconstruction import ReconstructingAutoencoder
+from sklearn_ae._validation import check_count
 
 
 class ComponentwiseAutoencoder(ReconstructingAutoencoder):
@@ -70,12 +70,11 @@ class ComponentwiseAutoencoder(ReconstructingAutoencoder):
             If `n_components` is not such a number.
         """
         trained = len(self._curve("truncate").n_components)
-        is_count = isinstance(n_components, Integral) and n_components is not True
-        if not is_count or not 1 <= n_components <= trained:
+        check_count(n_components, "n_components", "truncate")
+        if n_components > trained:
             raise ValueError(
-                f"The 'n_components' parameter of truncate must be an int in the range "
-                f"[1, {trained}], the columns that were trained. "
-                f"Got {n_components!r} instead."
+                f"n_components={n_components} is more than the {trained} columns that "
+                f"can be handed out; give truncate at most {trained}."
             )
         # What callbacks hold may have no copy.
         kept = {id(callback): callback for _, callback in self.net_.callbacks_}

@@ -174,7 +174,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
                 rows, start = self._begin(X)
                 compared = self._train_from(start, rows)
                 self._warn_of_empty_columns(start)
-            if len(X) > 1:  # A further fit may get one row, which tells no variance.
+            if len(rows) > 1:  # A further fit may get one row, which tells no variance.
                 self._choose_axes(X, continued)
             self._finish(X, compared)
         tell_interrupt(self.net_)
@@ -271,10 +271,15 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         is_same = self._is_basis_free() and fits_row_space(
             self, self.net_.module_, rows
         )
-        if start.is_exact or not is_same:
-            return self._train(rows, start.is_exact)
+        is_exact = self._is_all_exact(start)
+        if is_exact or not is_same:
+            return self._train(rows, is_exact)
         with in_row_space(self.net_, rows, self._stream) as coordinates:
             return self._train(coordinates)
+
+    def _is_all_exact(self, start):
+        """Whether PCA reproduces the rows, by any code that is to be learned."""
+        return start.is_exact
 
     def _new_net(self, factory):
         device, callbacks = self._chosen_device(), self._training_callbacks()

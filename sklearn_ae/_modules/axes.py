@@ -55,6 +55,6 @@ class CodeAxes(nn.Module):
         """Hand codes out by another map from now on."""
         given = {"matrix": matrix, "inverse": inverse, "shift": shift}
         for name, array in given.items():
-            # In this order: not every device has double precision.
-            tensor = torch.as_tensor(array, dtype=torch.float32).contiguous()
-            setattr(self, name, tensor.to(self.scale.device))
+            # First on the CPU: not every device has double precision.
+            tensor = torch.tensor(array, dtype=torch.float32, device="cpu")
+            setattr(self, name, tensor.contiguous().to(self.scale.device))

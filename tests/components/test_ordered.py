@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, make_s_curve
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from torch import nn
@@ -94,12 +94,31 @@ def test_the_guard_of_a_truncated_estimator_is_of_its_prefix(fitted):
     np.testing.assert_allclose(gains, expected, rtol=1e-3)
 
 
-@pytest.mark.parametrize("n_components", [0, 9, 2.0, True, "auto"])
-def test_only_trained_columns_can_be_kept(fitted, n_components):
-    with pytest.raises(
-        ValueError, match=r"truncate must be an int in the range \[1, 8"
-    ):
+@pytest.mark.parametrize("n_components", [0, 2.0, True, "auto"])
+def test_columns_to_keep_are_counted(fitted, n_components):
+    with pytest.raises(ValueError, match="truncate must be an int"):
         fitted.truncate(n_components)
+
+
+def test_only_trained_columns_can_be_kept(fitted):
+    with pytest.raises(ValueError, match="n_components=9 is more than the 8 columns"):
+        fitted.truncate(9)
+
+
+@pytest.mark.parametrize("share", [0.8, 0.95])
+def test_a_share_of_few_features_is_reached_by_codes_that_bend(share):
+    X = make_s_curve(600, random_state=0)[0]
+    model = AutoencoderTransformer(share, random_state=0).fit(X)
+    assert model.net_.module_.codes_bend
+    assert model.n_components_ <= 2
+    assert model.explained_variance_ratio_.sum() >= share
+
+
+def test_a_share_beyond_codes_that_bend_takes_pca_s_scores(digits):
+    X = digits[0][:, 10:14]
+    model = AutoencoderTransformer(0.999, max_epochs=3, random_state=0).fit(X)
+    assert model.n_components_ == 4
+    assert model.score(X) == pytest.approx(1.0, abs=1e-6)
 
 
 def test_codes_that_are_not_ordered_have_no_prefixes(make_ae, curved):
