@@ -51,9 +51,8 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         Number of columns of the code. Where PCA is kept, those above the rank of X are
         zero, which a warning tells unless there is a `corruption` or a `penalty`. A
         float is a share of the variance: the fewest columns that explain as much of
-        held-out rows are taken, at most as many as PCA needs. "auto" takes those after
-        which what is left falls least, by the growth ratio [3]_, 32 at most. Both make
-        codes ordered.
+        held-out rows are taken. "auto" takes those after which what is left falls
+        least, by the growth ratio [3]_, 32 at most. Both make codes ordered.
     ordered : bool or int, default=False
         Whether each prefix of a code is a code: the first j columns are decoded on
         their own by `inverse_transform`, and at no j is the error on held-out rows

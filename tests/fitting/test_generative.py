@@ -83,7 +83,7 @@ def outlook_of(X, **params):
         {"likelihood": "laplace"},
         {"likelihood": Gaussian(scale=1.0)},
     ],
-    ids=str,
+    ids=lambda params: next(iter(params)),
 )
 def test_what_says_for_how_long_leaves_one_schedule(curved, params):
     assert outlook_of(curved, **params) is None
