@@ -24,8 +24,9 @@ LEFT = 1e-3
 # By how much of what a target leaves PCA's components go beyond it, so that the target
 # is within reach on held-out rows too.
 MARGIN = 0.1
-# Rows by which prefixes are compared with PCA's, and rows decoded at a time.
-MOST_COMPARED, ROWS_TOGETHER = 4000, 1024
+# Rows by which prefixes are compared with PCA's, at most where there are few prefixes
+# and at least where there are many; all that are decoded for it; and rows at a time.
+MOST_COMPARED, FEWEST_COMPARED, MOST_DECODED, ROWS_TOGETHER = 4000, 500, 2**16, 1024
 # From what is to be expected of training most of all to least of all.
 FINDINGS = ("clear", "hidden", "crowded", "doubtful", "pca")
 
@@ -98,6 +99,14 @@ class OrderedFitting(AutoencoderFitting):
         is_ordered = start.components is not None and self._is_ordered()
         return (start.shortened(1) if is_ordered else start).is_exact
 
+    def _begin(self, X):
+        rows, start = super()._begin(X)
+        if self._is_ordered() and isinstance(self.n_components, Integral):
+            module = self.net_.module_
+            # Where PCA reproduces the rows, codes that bend do not.
+            module.bends = module.n_trained >= self.n_components
+        return rows, start
+
     # ---- training
 
     def _forget_comparison(self):
@@ -132,7 +141,7 @@ class OrderedFitting(AutoencoderFitting):
         results = self._judged_prefixes(rows)
         is_in_doubt = any(result.pca_kept for result in results)
         is_in_doubt = is_in_doubt or not self._reaches_target(rows)
-        if is_in_doubt and self._can_decode_scores():
+        if is_in_doubt and self._may_bend_less():
             self._train_decoder_alone(rows)
             results = self._judged_prefixes(rows)
         self._guards = results
@@ -149,7 +158,9 @@ class OrderedFitting(AutoencoderFitting):
 
         If not, components with which PCA reproduces the rows may.
         """
-        if isinstance(self.n_components, Integral | str):
+        module = self.net_.module_
+        has_more = self._n_prefixes() < len(module.gates)
+        if isinstance(self.n_components, Integral | str) or not has_more:
             return True
         self._describe_prefixes(rows.valid, held_out=True)
         return self.explained_variance_curve_.reached[-1] >= self.n_components
@@ -181,9 +192,9 @@ class OrderedFitting(AutoencoderFitting):
         module = self.net_.module_
         return module.n_trained if module.codes_bend else len(module.gates)
 
-    def _can_decode_scores(self):
-        module = self.net_.module_
-        return module.encode_weight is not None and not self.net_.interrupted_
+    def _may_bend_less(self):
+        """Whether training can be made once more, with PCA's scores as codes."""
+        return self.net_.module_.bends and not self.net_.interrupted_
 
     def _train_decoder_alone(self, rows):
         """Train once more with PCA's scores as codes.
@@ -212,7 +223,8 @@ class OrderedFitting(AutoencoderFitting):
         """Apply a function of the module to some rows, all prefixes at once."""
         net = self.net_
         net._set_training(False)
-        rows = thinned(rows.data, MOST_COMPARED)
+        each = MOST_DECODED // len(net.module_.gates)
+        rows = thinned(rows.data, min(max(each, FEWEST_COMPARED), MOST_COMPARED))
         with own_modes(inference=True):
             parts = [
                 function(x.to(net.device)).cpu().numpy()

@@ -195,6 +195,16 @@ def test_where_bent_codes_lose_pca_s_scores_are_decoded(rng):
     )
 
 
+@pytest.mark.parametrize("guard", [True, False])
+def test_all_components_reproduce_the_rows(guard):
+    X = make_s_curve(600, random_state=0)[0]
+    model = AutoencoderTransformer(3, ordered=True, guard=guard, random_state=0).fit(X)
+    np.testing.assert_allclose(model.reconstruct(X), X, atol=1e-5)
+    assert model.explained_variance_ratio_.shape == (3,)
+    errors = errors_of_prefixes(model, X)
+    assert (errors[:2] < 1.001 * pca_errors_of_prefixes(3, X, X)[:2]).all()
+
+
 def test_without_a_guard_nothing_is_taken_back(noise):
     model = AutoencoderTransformer(
         4, ordered=True, guard=False, max_epochs=3, random_state=0
