@@ -1,5 +1,6 @@
 """The fit of ordered codes: each prefix of a code is a code, and none loses to PCA."""
 
+import copy
 from numbers import Integral
 
 import numpy as np
@@ -115,6 +116,8 @@ class OrderedFitting(AutoencoderFitting):
 
     def _outlook(self, rows, seed, continued):
         self._expected = super()._outlook(rows, seed, continued)
+        if self._is_ordered() and self.init == "pca" and rows.valid is not None:
+            self._untrained = copy.deepcopy(self.net_.module_.state_dict())
         return self._expected
 
     def _look(self, rows, rng):
@@ -138,11 +141,12 @@ class OrderedFitting(AutoencoderFitting):
         if not self._is_ordered():
             super()._compare_with_pca(rows)
             return
+        untrained = self.__dict__.pop("_untrained")
         results = self._judged_prefixes(rows)
         is_in_doubt = any(result.pca_kept for result in results)
         is_in_doubt = is_in_doubt or not self._reaches_target(rows)
         if is_in_doubt and self._may_bend_less():
-            self._train_decoder_alone(rows)
+            self._train_decoder_alone(rows, untrained)
             results = self._judged_prefixes(rows)
         self._guards = results
         module = self.net_.module_
@@ -196,28 +200,25 @@ class OrderedFitting(AutoencoderFitting):
         """Whether training can be made once more, with PCA's scores as codes."""
         return self.net_.module_.bends and not self.net_.interrupted_
 
-    def _train_decoder_alone(self, rows):
-        """Train once more with PCA's scores as codes.
+    def _train_decoder_alone(self, rows, untrained):
+        """Train once more from the start, with PCA's scores as codes.
 
         Codes that bend may serve some numbers of columns and not others. From PCA's
         scores PCA's reconstruction can be had for any of them.
         """
         self._say("Some columns lose to PCA's; once more with PCA's scores as codes")
-        first = self.net_
-        self.net_ = second = self._new_net(first.module)
-        second.module_.bends = False
-        seed = self._stream.randint(2**31)
-        try:
-            run(
-                self,
-                rows,
-                seed,
-                max_epochs=self.max_epochs,
-                scheduled=True,
-                outlook=self._expected,
-            )
-        except KeyboardInterrupt:
-            second.interrupted_ = True
+        net = self.net_
+        net.module_.load_state_dict(untrained)
+        net.module_.bends = False
+        net.initialize_optimizer()
+        run(
+            self,
+            rows,
+            self._stream.randint(2**31),
+            max_epochs=self.max_epochs,
+            scheduled=True,
+            outlook=self._expected,
+        )
 
     def _of_prefixes(self, function, rows):
         """Apply a function of the module to some rows, all prefixes at once."""

@@ -108,6 +108,8 @@ class _Space:
         like = module.input_scale
         self.basis = torch.as_tensor(basis, dtype=like.dtype, device=like.device)
         self.buffers = {name: getattr(module, name) for name in BUFFERS}
+        # Of codes whose prefixes are codes, a row for each of these.
+        self.prefix_scales = getattr(module, "branch_scales", None)
 
     @torch.no_grad()
     def enter(self, module):
@@ -125,6 +127,9 @@ class _Space:
         first, last = module.encoder[0], module.decoder[-1]
         weight = (first.weight * (scale / input_scale)) @ basis
         module.encoder[0] = _linear(weight, first.bias)
+        if self.prefix_scales is not None:
+            spreads = [_spread_of_each(row, n_axes) for row in self.prefix_scales]
+            module.branch_scales = torch.stack(spreads)[:, None].repeat(1, n_axes)
         into = basis.T * (buffers["output_branch_scale"] / output_scale)
         module.decoder[-1] = _linear(into @ last.weight, into @ last.bias)
 
@@ -143,6 +148,8 @@ class _Space:
         for name, buffer in self.buffers.items():
             setattr(module, name, buffer)
         module.output_branch_scale = output_scale
+        if self.prefix_scales is not None:
+            module.branch_scales = module.branch_scales[:, :1].repeat(1, len(basis))
 
 
 def _spread_of_each(scales, n_axes):

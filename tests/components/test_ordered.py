@@ -183,6 +183,9 @@ def test_where_bent_codes_lose_pca_s_scores_are_decoded(rng):
     module = model.net_.module_
     is_open = module.gates.numpy().astype(bool)
     assert not module.bends
+    # Both trainings are in the history.
+    assert model.n_iter_ == len(model.history_)
+    assert [row["epoch"] for row in model.history_] == [*range(1, model.n_iter_ + 1)]
     assert is_open[0]
     assert not is_open.all()
     curve = model.explained_variance_curve_
@@ -306,6 +309,16 @@ def test_it_goes_with_other_parameters(make_ae, curved, params):
     assert curve.held_out == ("validation_fraction" not in params)
     assert np.isnan(curve.pca_explained).all() == ("init" in params)
     assert model.inverse_transform(model.transform(curved)).shape == curved.shape
+
+
+def test_wide_tables(rng):
+    t = rng.uniform(-1, 1, size=(150, 1))
+    X = np.c_[t, 2 * t**2, 2 * t**3] @ rng.normal(size=(3, 240))
+    X += 0.02 * rng.normal(size=X.shape)
+    model = AutoencoderTransformer(2, ordered=True, random_state=0).fit(X[:110])
+    errors = errors_of_prefixes(model, X[110:])
+    assert (errors < 0.8 * pca_errors_of_prefixes(2, X[:110], X[110:])).all()
+    assert model.net_.module_.branch_scales.shape == (2, 240)
 
 
 def test_rows_with_gaps(make_ae, curved, rng):
