@@ -9,7 +9,7 @@ NAME = "n_components"
 
 
 def fewest_components(cv_results: dict[str, Any]) -> int:
-    """Choose the fewest components that score as well as the best: ``refit=`` of a search.
+    """Choose the fewest components that score as the best do: ``refit=`` of a search.
 
     The one-standard-error rule [1]_: of the candidates whose mean score is within one
     standard error of the best one's, over its folds, the one with the smallest

@@ -70,7 +70,7 @@ def test_one_split_has_no_standard_error():
 
 def test_other_parameters_that_end_alike_are_none():
     found = results([[0.5, 0.5]], [2], name="max_n_components")
-    with pytest.raises(ValueError, match="over one n_components.*Got none instead"):
+    with pytest.raises(ValueError, match=r"over one n_components.*Got none instead"):
         fewest_components(found)
 
 

@@ -1,7 +1,7 @@
 """Trainings that fits share: those of the same rows that differ in `n_components`."""
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from numbers import Integral
 from pickle import PicklingError
 
@@ -49,11 +49,14 @@ class SharedFitting(OrderedFitting):
         return True
 
     def _is_within(self, state):
-        """Whether so many columns were trained as are asked for."""
-        trained = len(state["explained_variance_curve_"].n_components)
-        return not isinstance(self.n_components, Integral) or (
-            self.n_components <= trained
-        )
+        """Whether what was trained for any size gives this one's columns, or share.
+
+        Where codes that bend fall short of a share, PCA's scores are tried for it.
+        """
+        curve = state["explained_variance_curve_"]
+        if isinstance(self.n_components, Integral):
+            return self.n_components <= len(curve.n_components)
+        return self.n_components == "auto" or curve.reached[-1] >= self.n_components
 
 
 def _trained(estimator, n_components, X):
@@ -139,9 +142,7 @@ def _one_at_a_time(memory, key):
     folder = os.path.join(location, "locks")
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, key), "ab") as file:
-        try:
+        # Some file systems have no locks.
+        with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError:
-            # A file system without locks.
-            pass
         yield

@@ -311,16 +311,14 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
             return None
         rows = hold_out(rows, net, self.validation_fraction, self._stream)
         seed = self._stream.randint(2**31)
-        outlook = self._outlook(rows, seed, continued)
-        if outlook == "pca":
+        found = self._outlook(rows, seed, continued)
+        if found == "pca":
             module.use_networks(False)
             self.gain_over_pca_ = 0.0
             self.pca_loss_ = float(net.row_losses(rows.valid).mean())
             return rows
         module.use_networks(True)
-        run(
-            self, rows, seed, max_epochs=self.max_epochs, scheduled=True, outlook=outlook
-        )
+        run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True, outlook=found)
         if rows.valid is None:
             return None
         self._refine(rows, continued)

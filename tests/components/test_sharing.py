@@ -175,11 +175,10 @@ def test_sizes_beyond_what_there_is_to_explain_are_trained_on_their_own(
 ):
     X = np.repeat(rng.normal(size=(90, 2)), 3, axis=1)
     X += 1e-2 * rng.normal(size=X.shape)
-    for size in (1, 2, 4, 4, 0.99999, 0.99999):
+    for size in (1, 4, 4, 0.99999, 0.99999, "auto"):
         ae = make_shared(size).fit(X)
         alone = clone(ae).set_params(memory=None, callbacks=None).fit(X)
         assert_same_fit(ae, alone, X)
-    assert len(make_shared("auto").fit(X).explained_variance_curve_.n_components) == 2
     assert trainings[1]() == 3
 
 
@@ -216,6 +215,7 @@ def test_a_search_is_the_same_in_two_processes_and_trains_once_for_each_fold(
 
 
 def test_fits_at_the_same_time_train_once(make_shared, trainings, curved):
+    pytest.importorskip("fcntl", reason="there are no such locks on Windows")
     threads = [
         Thread(target=make_shared(size).fit, args=[curved]) for size in (1, 2, 3)
     ]
@@ -307,14 +307,16 @@ def test_what_cannot_be_pickled_is_named(make_shared, trainings, curved):
 
 @pytest.mark.parametrize("memory", [3, ["folder"]])
 def test_a_memory_that_is_none(make_shared, curved, memory):
-    with pytest.raises(ValueError, match="The 'memory' parameter of Autoenc.* Got"):
+    with pytest.raises(ValueError, match=r"The 'memory' parameter of Autoenc.* Got"):
         make_shared(memory=memory).fit(curved)
 
 
 def test_errors_are_those_without_memory(make_shared, curved):
     ae = make_shared(2).fit(curved)
     before = ae.transform(curved)
-    with pytest.raises(ValueError, match=r"n_components=5 .* set ordered to at least 5"):
+    with pytest.raises(
+        ValueError, match=r"n_components=5 .* set ordered to at least 5"
+    ):
         ae.set_params(n_components=5).fit(curved)
     rows = curved.copy()
     rows[0, 0] = np.inf
