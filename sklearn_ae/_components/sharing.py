@@ -56,7 +56,11 @@ class SharedFitting(OrderedFitting):
         curve = state["explained_variance_curve_"]
         if isinstance(self.n_components, Integral):
             return self.n_components <= len(curve.n_components)
-        return self.n_components == "auto" or curve.reached[-1] >= self.n_components
+        return (
+            self.n_components == "auto"
+            or curve.reached[-1] >= self.n_components
+            or not state["net_"].module_.codes_bend
+        )
 
 
 def _trained(estimator, n_components, X):
