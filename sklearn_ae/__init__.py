@@ -12,6 +12,7 @@ from sklearn_ae import (
 from sklearn_ae._estimators.autoencoder import AutoencoderTransformer
 from sklearn_ae._estimators.vae import VAETransformer
 from sklearn_ae.displays._summary import summary
+from sklearn_ae.model_selection import fewest_components
 
 __version__ = "0.1.0"
 
@@ -20,6 +21,7 @@ __all__ = [
     "VAETransformer",
     "corruptions",
     "displays",
+    "fewest_components",
     "likelihoods",
     "losses",
     "networks",

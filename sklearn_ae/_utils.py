@@ -14,18 +14,21 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods as _HasMethods
-from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import (
+    HasMethods,
+    RealNotInt,
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils._param_validation import Interval as _Interval
 from torch import nn
 
 __all__ = [
     "Described",
+    "HasMethods",
     "Interval",
     "RandomStateLike",
+    "RealNotInt",
     "StrOptions",
     "check_parameters",
     "check_seed",
@@ -72,7 +75,7 @@ class Interval(_Interval):
         return not isinstance(val, bool) and super().is_satisfied_by(val)
 
 
-class Described(_HasMethods):
+class Described(HasMethods):
     """A constraint on a parameter that says in words what would be right.
 
     Parameters

@@ -24,7 +24,7 @@ MODULES = sorted(PACKAGE.glob("**/*.py"))
 OTHERS = {
     "__init__": set(),
     "_estimators": {"numpy", "sklearn", "torch"},
-    "_components": {"numpy", "torch"},
+    "_components": {"joblib", "numpy", "sklearn", "torch"},
     "_fitting": {"numpy", "scipy", "sklearn", "torch"},
     "_training": {"numpy", "sklearn", "skorch", "torch"},
     "_optim": {"torch"},
@@ -36,6 +36,7 @@ OTHERS = {
     "penalties": {"sklearn", "torch"},
     "priors": {"numpy", "sklearn", "torch"},
     "displays": {"matplotlib", "numpy", "sklearn"},
+    "model_selection": {"numpy"},
     "_images": set(),
     "_inference": {"numpy", "torch"},
     "_utils": {"numpy", "sklearn", "torch"},

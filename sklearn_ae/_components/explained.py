@@ -78,7 +78,7 @@ def explained_variance_curve(squares, pca_squares, *, held_out):
     )
 
 
-def fewest_components(curve, share):
+def fewest_columns(curve, share):
     """Return the smallest number of columns that explain a share; all where none do."""
     enough = np.flatnonzero(curve.reached >= share)
     return int(enough[0]) + 1 if len(enough) else len(curve.n_components)
@@ -89,7 +89,7 @@ def elbow(curve, n_features, next_fall=0.0):
 
     The logarithm of the share that a column leaves of what was left before it, over
     that of the next one, is largest there: the growth ratio [1]_. The next one counts
-    as no less than its part of directions that are all alike.
+    as no less than one more of directions that are all alike.
 
     Parameters
     ----------
@@ -107,7 +107,8 @@ def elbow(curve, n_features, next_fall=0.0):
     """
     left = np.maximum(1 - np.append(0.0, curve.reached), SMALLEST_LEFT)
     falls = np.log(left[:-1] / left[1:])
-    least = 1 / np.maximum(n_features - curve.n_components, 1)
+    n_left = np.maximum(n_features - curve.n_components, 1)
+    least = np.log1p(1 / n_left)
     following = np.maximum(np.append(falls[1:], next_fall), least)
     # As many columns as features are no reduction.
     ratios = (falls / following)[: max(1, n_features - 1)]

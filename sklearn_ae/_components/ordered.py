@@ -1,7 +1,7 @@
 """The fit of ordered codes: each prefix of a code is a code, and none loses to PCA."""
 
 import copy
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ import torch
 from sklearn_ae._components.explained import (
     elbow,
     explained_variance_curve,
-    fewest_components,
+    fewest_columns,
 )
 from sklearn_ae._fitting.autoencoder import AutoencoderFitting
 from sklearn_ae._fitting.start import centred_float32
@@ -82,18 +82,17 @@ class OrderedFitting(AutoencoderFitting):
 
     def _n_worth_training(self, left, n_features):
         """Return how many columns to train, by what PCA leaves with 1, 2 and so on."""
-        n_worthwhile = max(1, np.count_nonzero(left > LEFT))
-        if self.n_components == "auto":
-            # The last axis of rows that lie in a space of few counts as well.
-            is_last = np.count_nonzero(left > EXACT) == n_worthwhile
-            n_columns = n_worthwhile + (is_last and n_worthwhile + 1 < n_features)
-        elif not isinstance(self.n_components, Integral):
-            target = (1 - self.n_components) * (1 - MARGIN)
-            n_columns = np.count_nonzero(left > target) + 2
-        elif self._n_trained() is None:
-            n_columns = self.n_components
-        else:
-            n_columns = max(n_worthwhile, self.n_components)
+        is_fixed = self._n_trained() is not None
+        n_columns = max(1, np.count_nonzero(left > LEFT))
+        # The last axis of rows that lie in a space of few counts as well.
+        is_last = np.count_nonzero(left > EXACT) == n_columns
+        n_columns += is_last and n_columns + 1 < n_features
+        if isinstance(self.n_components, Integral):
+            n_asked = int(self.n_components)
+            n_columns = max(n_columns, n_asked) if is_fixed else n_asked
+        elif self.n_components != "auto":
+            needed = np.count_nonzero(left > self._left_by_target())
+            n_columns = max(n_columns, needed) if is_fixed else needed + 2
         return int(min(n_columns, len(left)))
 
     def _is_all_exact(self, start):
@@ -107,6 +106,23 @@ class OrderedFitting(AutoencoderFitting):
             # Where PCA reproduces the rows, codes that bend do not.
             module.bends = module.n_trained >= self.n_components
         return rows, start
+
+    def _left_by_target(self):
+        """Return what PCA has to leave at most for `n_components` to be in reach."""
+        return (1 - self.n_components) * (1 - MARGIN)
+
+    def _size_of_training(self):
+        """Return an `n_components` whose training is that of this one's.
+
+        Where `ordered` says how many columns to train it is the same for all of them,
+        but for those that need columns with next to nothing left to explain.
+        """
+        if self._n_trained() is None:
+            return self.n_components
+        is_share = isinstance(self.n_components, Real) and self.n_components < 1
+        if is_share and self._left_by_target() < LEFT:
+            return self.n_components
+        return "auto"
 
     # ---- training
 
@@ -255,18 +271,22 @@ class OrderedFitting(AutoencoderFitting):
             found[:, :n_squares], of_pca[:, :n_squares], held_out=held_out
         )
         self.explained_variance_curve_ = curve
+        self._hand_out(self._chosen_size())
+
+    def _chosen_size(self):
+        """Return how many columns `n_components` means, by the curve."""
         if isinstance(self.n_components, Integral):
-            self.n_components_ = int(self.n_components)
-        elif self.n_components == "auto":
-            self.n_components_ = elbow(curve, self.n_features_in_, self._next_fall)
-        else:
-            self.n_components_ = fewest_components(curve, self.n_components)
-        module.n_used = self.n_components_
+            return int(self.n_components)
+        curve = self.explained_variance_curve_
+        if self.n_components == "auto":
+            return elbow(curve, self.n_features_in_, self._next_fall)
+        return fewest_columns(curve, self.n_components)
 
     def _hand_out(self, n_components):
         """Hand out the first columns alone from now on."""
-        self.n_components = self._n_asked = self.n_components_ = n_components
-        self.net_.module_.n_used = n_components
+        self.n_components_ = self.net_.module_.n_used = n_components
+        # Of codes with another number of columns.
+        self._density = None
         if self._guards is not None:
             self.guard_ = guard = self._guards[n_components - 1]
             self.gain_over_pca_ = 0.0 if guard.pca_kept else guard.gain

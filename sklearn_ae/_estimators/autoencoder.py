@@ -1,7 +1,8 @@
 """AutoencoderTransformer: parameters, docs and parts."""
 
 from functools import partial
-from numbers import Integral, Real
+from numbers import Integral
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -22,8 +23,16 @@ from sklearn_ae._fitting.build import (
     build_autoencoder,
     clipping_link,
 )
-from sklearn_ae._inference import thinned
-from sklearn_ae._utils import Interval, RandomStateLike, StrOptions, component, resolve
+from sklearn_ae._inference import chunk_rows, thinned
+from sklearn_ae._utils import (
+    HasMethods,
+    Interval,
+    RandomStateLike,
+    RealNotInt,
+    StrOptions,
+    component,
+    resolve,
+)
 from sklearn_ae.losses import LOSSES, SquaredError
 from sklearn_ae.penalties import leave_axes_free
 from sklearn_ae.priors import CODE_DENSITIES
@@ -136,6 +145,16 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         MPS, else the CPU.
     warm_start : bool, default=False
         Whether ``fit`` continues with the weights of the last one.
+    memory : str, path-like, joblib.Memory or None, default=None
+        A folder, or `joblib.Memory`, that keeps what ``fit`` trained, for fits of the
+        same rows and parameters. Where `ordered` is an int those may differ in
+        `n_components`: a search over it trains once for each fold, in one process or
+        several, and gives to the bit what it gives without. Else, and for an
+        `n_components` beyond the columns that have something to explain, trainings are
+        kept for each `n_components`. As in `sklearn.pipeline.Pipeline`, a training that
+        is there is not repeated: callbacks are not called, nothing is printed, and fits
+        with ``random_state=None`` become alike. Fits that ``warm_start=True`` continues
+        are not kept. Empty the folder when a new version of the package is installed.
     random_state : int, RandomState or None, default=None
         Seeds the split, the weights, the batches and all noise. None takes a seed from
         NumPy's global generator, which an int leaves alone; torch's is never used, but
@@ -230,11 +249,12 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         **PART_CONSTRAINTS,
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="neither"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
             StrOptions({"auto"}),
         ],
         "ordered": ["boolean", Interval(Integral, 1, None, closed="left")],
         "whiten": ["boolean"],
+        "memory": [str, PathLike, HasMethods(["cache"]), None],
         "loss": [
             StrOptions(set(LOSSES)),
             component("an instance from sklearn_ae.losses"),
@@ -272,6 +292,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         net_params: dict[str, Any] | None = None,
         device: str | torch.device = "auto",
         warm_start: bool = False,
+        memory: Any = None,
         random_state: RandomStateLike = None,
         verbose: int = 0,
     ) -> None:
@@ -298,6 +319,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         self.net_params = net_params
         self.device = device
         self.warm_start = warm_start
+        self.memory = memory
         self.random_state = random_state
         self.verbose = verbose
 
@@ -342,8 +364,12 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         if self._is_ordered() and self.explained_variance_curve_ is None:
             self._describe_without_comparison(X, rows)
         rows = thinned(X, MOST_SAMPLED_CODES)
-        codes = np.empty((len(rows), self.n_components_), dtype=np.float32)
-        self._codes = self._apply(self.net_.module_.encode, rows, codes, self._centred)
+        module = self.net_.module_
+        width = len(module.axes.scale)
+        codes = np.empty((len(rows), width), dtype=np.float32)
+        n_rows = chunk_rows(max(self.n_features_in_, width))
+        # All columns, of which others may be in use later.
+        self._codes = self._apply(module.all_codes, rows, codes, self._centred, n_rows)
         self._density = None
         self._density_seed = self._stream.randint(2**31)
 
@@ -352,7 +378,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
             density = clone(resolve(self.latent_density, CODE_DENSITIES), safe=False)
             if getattr(density, "random_state", 0) is None:
                 density.set_params(random_state=self._density_seed)
-            self._density = density.fit(self._codes)
+            self._density = density.fit(self._codes[:, : self.n_components_])
         return self._density.sample(n_samples, random_state=rng)
 
     def __sklearn_tags__(self):

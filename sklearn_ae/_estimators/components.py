@@ -79,5 +79,6 @@ class ComponentwiseAutoencoder(ReconstructingAutoencoder):
         # What callbacks hold may have no copy.
         kept = {id(callback): callback for _, callback in self.net_.callbacks_}
         shorter = copy.deepcopy(self, kept)
+        shorter.n_components = shorter._n_asked = int(n_components)
         shorter._hand_out(int(n_components))
         return shorter

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_ae._components.ordered import OrderedFitting
+from sklearn_ae._components.sharing import SharedFitting
 from sklearn_ae._estimators.base import BaseAutoencoder
 
 
-class ReconstructingAutoencoder(BaseAutoencoder, OrderedFitting):
+class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
     """Base class of the deterministic autoencoders.
 
     Warning: this class should not be used directly. Use derived classes instead.

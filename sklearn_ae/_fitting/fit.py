@@ -74,6 +74,10 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         """Whether the loss is the same in every orthonormal basis of features."""
         return False
 
+    def _recalled(self, X):
+        """Whether the fit of such rows was taken over from another; not by default."""
+        return False
+
     def _refine(self, rows, continued):
         """Better what training gave, by the held-out rows; nothing by default."""
 
@@ -170,13 +174,16 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
                 rows = self._continue(X, "warm_start=True")
                 with self.net_.restored_on_error():
                     compared = self._train(rows, continued=True)
-            else:
+                # One row tells no variance.
+                if len(rows) > 1:
+                    self._choose_axes(X, continued)
+                self._finish(X, compared)
+            elif not self._recalled(X):
                 rows, start = self._begin(X)
                 compared = self._train_from(start, rows)
                 self._warn_of_empty_columns(start)
-            if len(rows) > 1:  # A further fit may get one row, which tells no variance.
                 self._choose_axes(X, continued)
-            self._finish(X, compared)
+                self._finish(X, compared)
         tell_interrupt(self.net_)
         return self
 
@@ -304,21 +311,14 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
             return None
         rows = hold_out(rows, net, self.validation_fraction, self._stream)
         seed = self._stream.randint(2**31)
-        outlook = self._outlook(rows, seed, continued)
-        if outlook == "pca":
+        found = self._outlook(rows, seed, continued)
+        if found == "pca":
             module.use_networks(False)
             self.gain_over_pca_ = 0.0
             self.pca_loss_ = float(net.row_losses(rows.valid).mean())
             return rows
         module.use_networks(True)
-        run(
-            self,
-            rows,
-            seed,
-            max_epochs=self.max_epochs,
-            scheduled=True,
-            outlook=outlook,
-        )
+        run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True, outlook=found)
         if rows.valid is None:
             return None
         self._refine(rows, continued)

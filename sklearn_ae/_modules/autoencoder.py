@@ -211,9 +211,13 @@ class TwoPaths(nn.Module):
         x, missing = self.without_nan(x)
         return self._encoding(missing)(x)
 
+    def all_codes(self, x):
+        """Return all columns of codes, or posterior means, in their axes."""
+        return self.axes.outward(self.inner_codes(x))
+
     def encode(self, x):
         """Return codes, or posterior means, as they are handed out."""
-        return self.axes.outward(self.inner_codes(x))
+        return self.all_codes(x)
 
     def completed(self, x, max_iter, tol):
         """Fill missing values by decoding and encoding in turn.

@@ -109,7 +109,7 @@ class OrderedAutoencoder(Autoencoder):
 
     def encode(self, x):
         """Return the columns in use of codes in PCA's units."""
-        return super().encode(x)[:, : self.n_used]
+        return self.all_codes(x)[:, : self.n_used]
 
     def decode(self, code):
         """Return centred mean reconstructions of a prefix of codes in PCA's units."""

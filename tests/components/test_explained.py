@@ -7,7 +7,7 @@ from sklearn_ae._components.explained import (
     ExplainedVarianceCurve,
     elbow,
     explained_variance_curve,
-    fewest_components,
+    fewest_columns,
 )
 
 
@@ -52,7 +52,7 @@ def test_rows_at_the_mean_have_no_variance_to_explain():
     squares = np.zeros((5, 3))
     curve = explained_variance_curve(squares, squares, held_out=True)
     np.testing.assert_array_equal(curve.explained, 0.0)
-    assert fewest_components(curve, 0.5) == 2
+    assert fewest_columns(curve, 0.5) == 2
 
 
 def test_increments_are_never_negative_and_add_up():
@@ -65,7 +65,7 @@ def test_increments_are_never_negative_and_add_up():
     ("share", "expected"), [(0.1, 1), (0.5, 1), (0.51, 2), (0.8, 3), (0.95, 4)]
 )
 def test_as_few_columns_as_reach_a_share_or_all_of_them(share, expected):
-    assert fewest_components(curve_of([0.5, 0.7, 0.8, 0.9]), share) == expected
+    assert fewest_columns(curve_of([0.5, 0.7, 0.8, 0.9]), share) == expected
 
 
 @pytest.mark.parametrize("n_factors", [1, 2, 5, 10])

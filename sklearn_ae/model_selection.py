@@ -1,0 +1,122 @@
+"""What scikit-learn's searches can be told of the size of a code."""
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+NAME = "n_components"
+
+
+def fewest_components(cv_results: dict[str, Any]) -> int:
+    """Choose the fewest components that score as the best do: ``refit=`` of a search.
+
+    The one-standard-error rule [1]_: of the candidates whose mean score is within one
+    standard error of the best one's, over its folds, the one with the smallest
+    `n_components`; of several with that, the one that scores best.
+
+    Parameters
+    ----------
+    cv_results : dict of str to ndarray
+        The `cv_results_` of a `sklearn.model_selection.GridSearchCV` or
+        `sklearn.model_selection.RandomizedSearchCV` over `n_components`, or over that
+        of a step such as ``reduce__n_components``, and over other parameters as well.
+
+    Returns
+    -------
+    best_index : int
+        Index of the candidate, for the search's `best_index_`. As with any callable,
+        the search then has no `best_score_`.
+
+    Raises
+    ------
+    ValueError
+        If there is more than one metric, no `n_components` or more than one, if its
+        values are not all ints or all floats, or if no candidate has a score.
+
+    References
+    ----------
+    .. [1] Hastie, T., Tibshirani, R. & Friedman, J. (2009). The elements of statistical
+       learning, 2nd edition, section 7.10.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_ae import fewest_components
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> pipeline = make_pipeline(StandardScaler(), PCA(), LogisticRegression())
+    >>> grid = {"pca__n_components": [1, 2, 4, 8]}
+    >>> GridSearchCV(pipeline, grid).fit(X, y).best_params_
+    {'pca__n_components': 8}
+    >>> search = GridSearchCV(pipeline, grid, refit=fewest_components).fit(X, y)
+    >>> search.best_params_
+    {'pca__n_components': 4}
+    """
+    means = _mean_scores(cv_results)
+    sizes = _sizes(cv_results)
+    # What could not be scored is no candidate.
+    best = np.nanargmax(means)
+    enough = np.flatnonzero(means >= means[best] - _standard_error(cv_results, best))
+    smallest = enough[sizes[enough] == sizes[enough].min()]
+    return int(smallest[np.argmax(means[smallest])])
+
+
+def _mean_scores(cv_results):
+    if "mean_test_score" not in cv_results:
+        metrics = [
+            name.removeprefix("mean_test_")
+            for name in cv_results
+            if name.startswith("mean_test_")
+        ]
+        raise ValueError(
+            f"fewest_components goes by one metric, and the search has {metrics}; give "
+            "its scoring a single one."
+        )
+    means = np.asarray(cv_results["mean_test_score"], dtype=float)
+    if np.isnan(means).all():
+        raise ValueError(
+            "fewest_components needs a score, and all candidates' means are NaN; "
+            "error_score='raise' shows why."
+        )
+    return means
+
+
+def _standard_error(cv_results, index):
+    """Return that of a candidate's mean over the folds; zero where there is one."""
+    scores = []
+    while (name := f"split{len(scores)}_test_score") in cv_results:
+        scores.append(cv_results[name][index])
+    if len(scores) < 2:
+        return 0.0
+    return np.std(scores, ddof=1) / np.sqrt(len(scores))
+
+
+def _sizes(cv_results):
+    """Return each candidate's number of components."""
+    names = [
+        name.removeprefix("param_")
+        for name in cv_results
+        if name == f"param_{NAME}"
+        or (name.startswith("param_") and name.endswith(f"__{NAME}"))
+    ]
+    if len(names) != 1:
+        raise ValueError(
+            f"fewest_components needs a search over one {NAME}, its own or a step's. "
+            f"Got {names or 'none'} instead."
+        )
+    values = [params.get(names[0]) for params in cv_results["params"]]
+    if not _are_all(values, Integral) and not _are_all(values, float | np.floating):
+        raise ValueError(
+            f"fewest_components needs values of {names[0]!r} that can be compared: all "
+            f"ints, or all floats. Got {values!r} instead."
+        )
+    return np.array(values, dtype=float)
+
+
+def _are_all(values, kind):
+    return all(isinstance(value, kind) for value in values)
