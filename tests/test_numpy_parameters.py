@@ -43,6 +43,8 @@ SHARED = {
 ESTIMATORS = {
     AE: {
         **SHARED,
+        "n_components": [2, 0.5],
+        "ordered": [True, False, 4],
         "whiten": [True, False],
         "loss": ["huber"],
         "output_range": ["auto", (-0.5, 1.5)],
@@ -59,7 +61,7 @@ ESTIMATORS = {
     },
 }
 # The other parameters hold objects, not scalars.
-OBJECTS = {"callbacks", "net_params"}
+OBJECTS = {"callbacks", "memory", "net_params"}
 COMPONENTS = [
     ("corruption", corruptions.GaussianNoise(0.5, relative=True)),
     ("corruption", corruptions.GaussianNoise((0.25, 0.5))),

@@ -104,7 +104,7 @@ class OrderedFitting(AutoencoderFitting):
         if self._is_ordered() and isinstance(self.n_components, Integral):
             module = self.net_.module_
             # Where PCA reproduces the rows, codes that bend do not.
-            module.bends = module.n_trained >= self.n_components
+            module.bends = bool(module.n_trained >= self.n_components)
         return rows, start
 
     def _left_by_target(self):
