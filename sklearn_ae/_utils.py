@@ -69,9 +69,11 @@ if hasattr(os, "register_at_fork"):
 
 
 class Interval(_Interval):
-    """scikit-learn's range of numbers, which takes True for one, without it."""
+    """scikit-learn's range of numbers, without True, and with all of NumPy's."""
 
     def is_satisfied_by(self, val):
+        if isinstance(val, np.floating):
+            val = float(val)
         return not isinstance(val, bool) and super().is_satisfied_by(val)
 
 
