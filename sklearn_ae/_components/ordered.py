@@ -4,7 +4,6 @@ import copy
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 
 from sklearn_ae._components.explained import (
     elbow,
@@ -167,7 +166,7 @@ class OrderedFitting(AutoencoderFitting):
         self._guards = results
         module = self.net_.module_
         is_better = [not result.pca_kept for result in results]
-        module.gates[: len(results)] = torch.tensor(is_better).to(module.gates)
+        module.gates[: len(results)] = module.gates.new_tensor(is_better)
         self._describe_prefixes(rows.valid, held_out=True)
         self._abide_by(results[self.n_components_ - 1])
         # That was the prefix in use; others may have their networks.

@@ -269,9 +269,10 @@ def _round(rows, gaps, loadings, noise):
     n_axes, n_features = loadings.shape
     scaled = loadings / noise**0.5
     # Sums over the rows that have a value, for each feature.
-    moments = torch.zeros(n_features, n_axes**2, dtype=torch.float64)
-    products = torch.zeros(n_axes, n_features, dtype=torch.float64)
-    whole = torch.zeros(n_axes**2, dtype=torch.float64)
+    # On the CPU, whatever torch's default device is.
+    moments = scaled.new_zeros(n_features, n_axes**2)
+    products = scaled.new_zeros(n_axes, n_features)
+    whole = scaled.new_zeros(n_axes**2)
     squares = n_values = likelihood = 0.0
     step = max(1, MOST_DOUBLES // (8 * max(n_axes**2, n_features)))
     for first in range(0, len(rows), step):

@@ -29,6 +29,18 @@ class CodeAxes(nn.Module):
         self.register_buffer("matrix", torch.diag(scale))
         self.register_buffer("inverse", torch.diag(1 / scale))
         self.register_buffer("shift", torch.zeros_like(scale))
+        # Weights saved in training have no part in what is chosen after it.
+        self.is_chosen = False
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        if self.is_chosen:
+            super()._save_to_state_dict(destination, prefix, keep_vars)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        # Where there are none, those of this module stay.
+        if prefix + "matrix" in state_dict:
+            self.is_chosen = True
+            super()._load_from_state_dict(state_dict, prefix, *args)
 
     def outward(self, code):
         """Return inner codes as they are handed out."""
@@ -53,6 +65,7 @@ class CodeAxes(nn.Module):
 
     def take(self, matrix, inverse, shift):
         """Hand codes out by another map from now on."""
+        self.is_chosen = True
         given = {"matrix": matrix, "inverse": inverse, "shift": shift}
         for name, array in given.items():
             # First on the CPU: not every device has double precision.
