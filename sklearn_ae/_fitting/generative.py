@@ -70,6 +70,18 @@ class GenerativeFitting(Fitting):
             losses, thinned(rows.data), self._scored_rows(GUARD_DRAWS)
         )
 
+    def _baseline_losses(self, rows):
+        """Return probabilistic PCA's losses, its noise widened as the networks' was.
+
+        Else a wider noise alone, which is no structure, would be their gain.
+        """
+        own = super()._baseline_losses(rows)
+        with self.net_.module_.cost.noise_kept():
+            self._widen_noise(rows.valid)
+            wider = super()._baseline_losses(rows)
+        means = [with_worst_twice(-valid).mean() for valid, _ in (own, wider)]
+        return wider if means[1] > means[0] else own
+
     def _test(self, gains, other_gains):
         return paired_t_test(with_worst_twice(gains), other_gains, skewed=True)
 

@@ -64,9 +64,13 @@ class _BuiltNoise(BuiltLikelihood):
 
     def widen(self, factor):
         """Multiply the learned scale, but for the floor's part, by a factor."""
-        if self.learned:
-            with torch.no_grad():
+        if not self.learned:
+            return
+        with torch.no_grad():
+            if self.networks_on:
                 self.correction += math.log(factor) / self.rate
+            else:
+                self.start *= factor**2
 
     def terms(self, x, parameter):
         variance = self.relative_variance()
