@@ -52,11 +52,15 @@ class BuiltLikelihood(nn.Module, metaclass=ABCMeta):
         leaves probabilistic PCA its own.
     minimised_by_pca : bool
         Whether nothing is left to learn where PCA reproduces the rows.
+    has_exact_posterior : bool
+        Whether the posterior of codes that probabilistic PCA has is exact, without
+        networks.
     """
 
     is_discrete = False
     noise_variance = None
     minimised_by_pca = False
+    has_exact_posterior = False
 
     def drawn(self, x, generator):
         """Return the rows that a training step sees, `x` unless there is a choice."""

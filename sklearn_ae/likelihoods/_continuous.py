@@ -91,6 +91,11 @@ class _BuiltGaussian(_BuiltNoise):
         self.minimised_by_pca = self.learned
         self.error_unit, self.weight = error_unit_and_weight(self.unit)
 
+    @property
+    def has_exact_posterior(self):
+        """Whether noise is that of the start: see the base class."""
+        return not self.networks_on and bool(self.start == 1)
+
     def shape_terms(self, error, variance):
         return 0.5 * (error.square() / variance) + 0.5 * math.log(2 * math.pi)
 

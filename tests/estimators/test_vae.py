@@ -305,3 +305,37 @@ def test_binary_samples_stay_in_range(make_vae, rng, observation_noise):
     sample = model.sample(500, observation_noise=observation_noise, random_state=0)
     assert sample.min() >= 0
     assert sample.max() <= 1
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "laplace"])
+def test_no_row_is_less_likely_than_under_ppca_by_more_than_it_may(
+    make_vae, curved, likelihood
+):
+    options = {"n_components": 2, "likelihood": likelihood}
+    model = make_vae(guard=False, **options).fit(curved)
+    with_pca = make_vae(max_epochs=1, **options).fit(curved)
+    with_pca.net_.module_.use_networks(False)
+    with_pca.net_.module_.prior.refit(None)
+    rng = np.random.RandomState(0)
+    bound = np.log(len(curved) + 1)
+    for far in (10, 1e3, 1e6):
+        rows = curved[:20] + far * curved.std(axis=0) * rng.normal(size=(20, 1))
+        expected = with_pca.score_samples(rows).astype(np.float64)
+        slack = bound + 1e-3 + 1e-6 * np.abs(expected)
+        assert (model.score_samples(rows) >= expected - slack).all()
+
+
+def test_some_samples_are_the_linear_path_s(make_vae, curved):
+    model = make_vae(guard=False).fit(curved)
+    module = model.net_.module_
+    module.pca_weight = 0.5
+    drawn = model.sample(400, random_state=0)
+    module.pca_weight = 0.0
+    own = model.sample(400, random_state=0)
+    changed = (drawn != own).any(axis=1)
+    assert 150 < changed.sum() < 250
+    # Means of the linear path lie in the plane of its loadings.
+    loadings = module.decode_weight.numpy()
+    left = drawn[changed] - model.mean_
+    fitted = left @ np.linalg.pinv(loadings) @ loadings
+    np.testing.assert_allclose(left, fitted, atol=1e-4)
