@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from sklearn.decomposition import PCA
 from torch import nn
 
 from sklearn_ae._modules.autoencoder import Autoencoder
@@ -10,6 +11,31 @@ from sklearn_ae._modules.variational import VariationalAutoencoder
 from sklearn_ae.likelihoods import Gaussian
 from sklearn_ae.losses import SquaredError
 from sklearn_ae.priors import StandardNormal
+
+
+def ppca_of(X, n_components):
+    """Return PCA's mean, and the loadings and noise variance of probabilistic PCA.
+
+    Eigenvalues are the likeliest; of the noise, mean and axes have taken degrees of
+    freedom.
+    """
+    n_rows, n_features = X.shape
+    pca = PCA(n_components, svd_solver="full").fit(X)
+    left = n_rows * X.var(axis=0).sum() - (n_rows - 1) * pca.explained_variance_.sum()
+    noise = left / (n_rows - 1 - n_components) / (n_features - n_components)
+    eigenvalues = pca.explained_variance_ * (n_rows - 1) / n_rows
+    signal = np.maximum(eigenvalues - noise, 0.0)
+    return pca.mean_, pca.components_.T * np.sqrt(signal), noise
+
+
+def ppca_scores(X, rows, n_components):
+    """Return log-likelihoods of rows by the probabilistic PCA of X, exactly."""
+    mean, loadings, noise = ppca_of(X, n_components)
+    covariance = loadings @ loadings.T + noise * np.eye(len(mean))
+    left = rows - mean
+    distances = np.sum(left * np.linalg.solve(covariance, left.T).T, axis=1)
+    volume = np.linalg.slogdet(covariance)[1] + len(mean) * np.log(2 * np.pi)
+    return -0.5 * (distances + volume)
 
 
 class Constant(nn.Module):

@@ -96,21 +96,20 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
     # ---- samples
 
-    def _draw_codes(self, n_samples, rng):
+    def _draw_codes(self, n_samples, rng, prior=None):
+        """Draw codes on the prior's scale, from the prior in use or another."""
         generator = torch.Generator().manual_seed(int(rng.randint(2**31)))
         with own_modes(inference=True):
-            codes = self._prior_module().sample(n_samples, generator)
-            axes = self.net_.module_.axes
-            return axes.outward(codes.to(self.net_.device)).cpu().numpy()
+            prior = prior or self.net_.module_.final_prior()
+            return prior.sample(n_samples, generator).numpy()
 
-    def _draw_rows(self, codes, rng):
-        """Draw rows from the likelihood at codes as they are handed out."""
-        module = self.net_.module_
+    def _draw_rows(self, module, codes, rng, observation_noise):
+        """Return rows at codes on the prior's scale: means, or draws around them."""
+        if not observation_noise:
+            return self._decode(codes, module.generated)
         device = self.net_.device
         generator = torch.Generator(device).manual_seed(int(rng.randint(2**31)))
-        rows = self._decode(
-            codes, lambda code: module.draw(module.axes.inward(code), generator)
-        )
+        rows = self._decode(codes, lambda code: module.draw(code, generator))
         return self._whole(rows)
 
     def _whole(self, rows):
@@ -125,6 +124,9 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         random_state: RandomStateLike = None,
     ) -> np.ndarray:
         """Generate rows by decoding draws from the prior.
+
+        They are rows of the model that `score_samples` speaks of: one in ``n + 1`` of
+        them, with `n` training rows, is probabilistic PCA's.
 
         Parameters
         ----------
@@ -150,10 +152,14 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
             If `n_samples` is not a positive int.
         """
         rng = self._checked_draws(n_samples, random_state)
-        codes = self._draw_codes(n_samples, rng)
-        if observation_noise:
-            return self._draw_rows(codes, rng)
-        return self._decode(codes, self.net_.module_.decode)
+        density = self._density()
+        codes = self._draw_codes(n_samples, rng, density.prior)
+        rows = self._draw_rows(density.module, codes, rng, observation_noise)
+        of_pca = rng.uniform(size=n_samples) < density.pca_weight
+        if of_pca.any():
+            codes = self._draw_codes(of_pca.sum(), rng, density.normal)
+            rows[of_pca] = self._draw_rows(density.pca, codes, rng, observation_noise)
+        return rows
 
     # ---- scores
 
@@ -166,6 +172,12 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         estimate is a lower bound in expectation that tightens with `n_draws`. That of a
         row with missing values is the log-likelihood of its observed ones: 0.0 if there
         are none.
+
+        Beside a trained network the density is a mixture, in which probabilistic PCA
+        keeps the weight of one training row: with ``e = 1 / (n + 1)`` it is ``(1 - e) *
+        p_vae + e * p_pca``, which is at least ``e * p_pca``. So no row, however far
+        from the others, is less likely than under probabilistic PCA by more than the
+        logarithm of ``n + 1``. `sample` and `impute` have the same density.
 
         Parameters
         ----------
@@ -191,10 +203,9 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         """
         rows = self._checked_rows(X)
         check_count(n_draws, "n_draws", "score_samples")
-        module = self.net_.module_
-        prior = self._prior_module()
+        density = self._density()
         scores = self._apply_to_any(
-            lambda x: module.log_likelihood(x, self._score_noise(x, n_draws), prior),
+            lambda x: density.log_likelihood(x, self._score_noise(x, n_draws)),
             rows,
             np.empty(len(rows), dtype=np.float32),
             n_rows=self._scored_rows(n_draws),

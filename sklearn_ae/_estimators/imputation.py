@@ -110,6 +110,8 @@ class PosteriorImputer:
         weights (sampling importance resampling), and values from the likelihood at
         them: draws of what is missing, with the model's uncertainty.
 
+        The model is that of `score_samples`, of which probabilistic PCA is a part; it
+        proposes codes of its own, and has the weight that the observed values give it.
         The posterior that proposes is that of the row filled by decoding and encoding
         in turn [1]_. Rows do not depend on each other.
 
@@ -159,16 +161,15 @@ class PosteriorImputer:
             check_count(n_draws, "n_draws", "impute")
         check_count(n_proposals, "n_proposals", "impute")
         _check_turns(max_iter, tol)
-        module = self.net_.module_
-        prior = self._prior_module()
+        density = self._density()
         turns = {"max_iter": max_iter, "tol": tol}
         n_rows = self._scored_rows(n_proposals)
         if n_draws is None:
             return _with_values(
                 self,
                 rows,
-                lambda x: module.conditional_mean(
-                    x, self._score_noise(x, n_proposals), prior, **turns
+                lambda x: density.conditional_mean(
+                    x, self._score_noise(x, n_proposals), **turns
                 ),
                 n_rows=n_rows,
             )
@@ -181,8 +182,6 @@ class PosteriorImputer:
             noise = torch.randn(
                 shape, generator=generator, device=device, dtype=torch.float32
             )
-            return module.conditional_draws(
-                x, noise, prior, n_draws, generator, **turns
-            )
+            return density.conditional_draws(x, noise, n_draws, generator, **turns)
 
         return _with_values(self, rows, draws, n_draws, n_rows)

@@ -310,6 +310,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
                 "beta": float(self.beta),
                 "free_bits": float(self.free_bits),
                 "n_draws": int(self.n_importance_samples),
+                # As a mixture prior keeps the weight of one row for the normal one.
+                "pca_weight": 1 / (start.n_rows + 1),
             },
         )
 

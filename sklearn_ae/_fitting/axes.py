@@ -55,6 +55,24 @@ def has_cheap_covariance(shape):
     return n_features <= MOST_COVARIED and n_rows >= LONG * n_features
 
 
+def noise_of(left, n_rows, n_components, n_features):
+    """Return the noise variance of probabilistic PCA.
+
+    The maximum likelihood one divides the squares that axes leave by ``n_rows *
+    (n_features - n_components)``. But of each feature's rows the mean and the axes have
+    taken ``1 + n_components`` degrees of freedom: hardly any of many rows, and most of
+    few, whose fresh rows then cost without bound. So what is left divides them.
+
+    Parameters
+    ----------
+    left : float
+        Variance that axes leave, over ``n_rows - 1``, summed over the features.
+    n_rows, n_components, n_features : int
+    """
+    degrees = max(n_rows - 1 - n_components, 1)
+    return float(left) * (n_rows - 1) / degrees / max(n_features - n_components, 1)
+
+
 def _centred_chunks(X, mean, unit):
     for first in range(0, len(X), CHUNK):
         chunk = np.subtract(X[first : first + CHUNK], mean, dtype=np.float64)
@@ -112,7 +130,7 @@ def axes_of_covariance(X, mean, unit, n_components):
         variances=kept,
         # Rounding may leave more of a small column beside large ones.
         residual_scale=np.minimum(residual_scale, feature_scale),
-        noise_variance=float(left.mean()) if len(left) else 0.0,
+        noise_variance=noise_of(left.sum(), n_rows, n_components, n_features),
     )
 
 
@@ -152,17 +170,21 @@ def axes_of_rows(X, mean, unit, n_components, random_state):
         axes, variances = _uncorrelated(
             pca.components_, pca.explained_variance_, centred
         )
-        noise_variance = float(pca.noise_variance_)
+        noise_variance = None
     components, variances = _padded(axes, variances, n_components)
     shares = components.astype(dtype)
     centred -= (centred @ shares.T) @ shares
     if is_incomplete:
         centred[missing] = 0.0
+    residual_scale = _rms(centred, degrees)
+    if noise_variance is None:
+        left = np.square(residual_scale).sum()
+        noise_variance = noise_of(left, len(X), n_components, X.shape[1])
     return Axes(
         feature_scale=feature_scale,
         components=components,
         variances=variances,
-        residual_scale=_rms(centred, degrees),
+        residual_scale=residual_scale,
         noise_variance=noise_variance,
     )
 
@@ -256,8 +278,9 @@ def _axes_of_observed(centred, missing, loadings, noise_variance):
         part, gap = torch.from_numpy(centred[chunk]), torch.from_numpy(missing[chunk])
         centred[chunk] = linear_fill(part, gap, scaled).numpy()
     _, spread, axes = np.linalg.svd(loadings.numpy(), full_matrices=False)
-    degrees = len(centred) / (len(centred) - 1)
-    return _signed(axes), degrees * (spread**2 + noise), degrees * noise
+    n_rows = len(centred)
+    variances = n_rows / (n_rows - 1) * (spread**2 + noise)
+    return _signed(axes), variances, noise * n_rows / max(n_rows - 1 - n_axes, 1)
 
 
 def _round(rows, gaps, loadings, noise):

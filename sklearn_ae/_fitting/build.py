@@ -212,7 +212,7 @@ def build_variational(start, rows, parts, likelihood, prior, bound, *, seed, dev
     likelihood : Likelihood
     prior : prior instance
     bound : dict
-        The module's parameters `beta`, `free_bits` and `n_draws`.
+        The module's parameters `beta`, `free_bits`, `n_draws` and `pca_weight`.
     seed, device
         As for `Parts.drawing`.
     """

@@ -12,6 +12,7 @@ from sklearn_ae._fitting.guard import paired_t_test, with_worst_twice
 from sklearn_ae._fitting.start import largest_noise_variance
 from sklearn_ae._fitting.verdict import MOST_ROWS, can_judge, look_for_structure
 from sklearn_ae._inference import thinned
+from sklearn_ae._modules.defended import DefendedDensity
 from sklearn_ae._modules.draws import row_draws
 from sklearn_ae._training.callbacks import KLWarmUp
 from sklearn_ae._training.run import follows_budget, run
@@ -23,6 +24,8 @@ SCORE_SEED = 0
 SCORE_DRAWS = 100
 # Draws of each row with which the guard compares densities.
 GUARD_DRAWS = 10
+# Share of a row's log-likelihood that float32 cannot tell, which is no gain.
+ROUNDING = 1e-6
 # Numbers in the codes' largest layer that are evaluated at a time when scoring.
 SCORE_BUDGET = 2**22
 # A code column is in use if its posterior mean varies by more than this, and says more
@@ -63,12 +66,26 @@ class GenerativeFitting(Fitting):
             noise = torch.randn(
                 shape, generator=generator, device=device, dtype=torch.float32
             )
-            prior = module.prior.given(module.posterior)
-            return -module.log_likelihood(x, noise, prior)
+            return -density.log_likelihood(x, noise)
 
+        with own_modes(inference=True):
+            density = DefendedDensity(module, module.prior.given(module.posterior))
         return self._over_rows(
             losses, thinned(rows.data), self._scored_rows(GUARD_DRAWS)
         )
+
+    def _baseline_losses(self, rows):
+        """Return probabilistic PCA's losses, its noise widened as the networks' was.
+
+        Else a wider noise alone, which is no structure, would be their gain.
+        """
+        own = super()._baseline_losses(rows)
+        with self.net_.module_.cost.noise_kept():
+            self._widen_noise(rows.valid)
+            wider = super()._baseline_losses(rows)
+        means = [with_worst_twice(-valid).mean() for valid, _ in (own, wider)]
+        better = wider if means[1] > means[0] else own
+        return tuple(losses - ROUNDING * np.abs(losses) for losses in better)
 
     def _test(self, gains, other_gains):
         return paired_t_test(with_worst_twice(gains), other_gains, skewed=True)
@@ -200,18 +217,20 @@ class GenerativeFitting(Fitting):
             density.set_params(random_state=self._stream.randint(2**31))
         density.fit(codes, normal_weight=1 / (len(codes) + 1))
         module = self.net_.module_
+        with own_modes(inference=True):
+            densities = [
+                DefendedDensity(module, module.prior.given(module.posterior)),
+                DefendedDensity(module, density.as_module().to(self.net_.device)),
+            ]
         before, after = (
             self._over_rows(
-                lambda x, prior=prior: module.log_likelihood(
-                    x, self._score_noise(x, SCORE_DRAWS), prior
+                lambda x, defended=defended: defended.log_likelihood(
+                    x, self._score_noise(x, SCORE_DRAWS)
                 ),
                 rows.valid.data,
                 self._scored_rows(SCORE_DRAWS),
             )
-            for prior in (
-                module.prior.given(module.posterior),
-                density.as_module().to(self.net_.device),
-            )
+            for defended in densities
         )
         level = self._guard_level()
         gains = with_worst_twice(after - before)
@@ -262,10 +281,11 @@ class GenerativeFitting(Fitting):
         """Return draws of each row's own: means over rows have independent errors."""
         return row_draws(x, n_draws, self.n_components_, SCORE_SEED)
 
-    def _prior_module(self):
-        """Return the module of the prior in use."""
+    def _density(self):
+        """Return the density of rows."""
+        module = self.net_.module_
         with own_modes(inference=True):
-            return self.net_.module_.final_prior()
+            return DefendedDensity(module, module.final_prior())
 
     def _scored_rows(self, n_draws):
         return max(1, SCORE_BUDGET // (n_draws * max(self.n_features_in_, 512)))

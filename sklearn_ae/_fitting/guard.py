@@ -166,7 +166,7 @@ class Guarding(metaclass=ABCMeta):
         net = self.net_
         losses, training_losses = map(self._compared_losses, (rows.valid, rows))
         net.module_.use_networks(False)
-        baseline, training_baseline = map(self._compared_losses, (rows.valid, rows))
+        baseline, training_baseline = self._baseline_losses(rows)
         self.pca_loss_ = float(net.row_losses(rows.valid).mean())
         self._abide_by(
             self._judged(losses, baseline, training_losses, training_baseline)
@@ -200,6 +200,10 @@ class Guarding(metaclass=ABCMeta):
     def _compared_losses(self, rows):
         """Return what the guard compares: the loss of each row, or of some of many."""
         return self.net_.row_losses(Rows(thinned(rows.data), device=rows.device))
+
+    def _baseline_losses(self, rows):
+        """Return what PCA's losses are of the held-out rows, and of the others."""
+        return tuple(map(self._compared_losses, (rows.valid, rows)))
 
     def _test(self, gains, other_gains):
         """Return the statistic and the p-value of rows' gains over a baseline."""

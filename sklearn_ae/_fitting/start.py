@@ -13,6 +13,7 @@ from sklearn_ae._fitting.axes import (
     axes_of_covariance,
     axes_of_rows,
     has_cheap_covariance,
+    noise_of,
     scales_alone,
 )
 from sklearn_ae._modules.frames import NOISE_FLOOR, UNKNOWN_SHARE
@@ -46,7 +47,9 @@ class Start:
     residual_scale : ndarray of shape (n_features,)
         Standard deviation of what the axes leave of each column.
     noise_variance : float
-        Noise variance of probabilistic PCA.
+        Noise variance of probabilistic PCA; see `noise_of`.
+    n_rows : int
+        Number of training rows.
     is_incomplete : bool
         Whether rows miss values; all is then of the observed ones.
     """
@@ -58,6 +61,7 @@ class Start:
     variances: np.ndarray
     residual_scale: np.ndarray
     noise_variance: float
+    n_rows: int
     is_incomplete: bool = False
 
     @property
@@ -99,14 +103,15 @@ class Start:
         if self.components is None:
             return replace(self, variances=self.variances[:n_components])
         scales = self.residual_scales()[n_components - 1]
-        n_left = max(len(self.mean) - n_components, 1)
+        left = np.square(scales).sum()
+        noise = noise_of(left, self.n_rows, n_components, len(self.mean))
         least = (NOISE_FLOOR * self.scale) ** 2
         return replace(
             self,
             components=self.components[:n_components],
             variances=self.variances[:n_components],
             residual_scale=scales,
-            noise_variance=max(float(np.square(scales).sum() / n_left), least),
+            noise_variance=max(noise, least),
         )
 
 
@@ -215,6 +220,7 @@ def fit_start(X, n_components, init, random_state):
         variances=axes.variances * unit**2,
         residual_scale=axes.residual_scale * unit,
         noise_variance=noise_variance * unit**2,
+        n_rows=len(X),
         is_incomplete=is_incomplete,
     )
     return start, rows

@@ -114,11 +114,9 @@ def _output_branch_scale(start, corrupted):
     return np.maximum(start.residual_scale, UNKNOWN_SHARE * start.feature_scale)
 
 
-def _log_noise_share(start):
+def _log_noise_share(start, variances):
     """Return the logarithm of the share of noise in each axis's variance."""
-    return np.log(
-        start.noise_variance / np.maximum(start.variances, start.noise_variance)
-    )
+    return np.log(start.noise_variance / np.maximum(variances, start.noise_variance))
 
 
 def pca_frame(start, *, pooled_input, corrupted, seen_scale=None):
@@ -152,7 +150,7 @@ def pca_frame(start, *, pooled_input, corrupted, seen_scale=None):
         code_branch_scale=reach,
         output_branch_scale=_output_branch_scale(start, corrupted),
         code_scale=code_scale,
-        log_variance=_log_noise_share(start),
+        log_variance=_log_noise_share(start, start.variances),
     )
 
 
@@ -160,8 +158,9 @@ def ppca_frame(start, *, pooled_input, corrupted, seen_scale=None):
     """Return the frame of a variational autoencoder: probabilistic PCA.
 
     In PCA's basis the maximum likelihood solution and its posterior are diagonal: with
-    eigenvalues l and noise variance s, loadings sqrt(l - s), posterior mean
-    sqrt(l - s) / l times the PCA score, posterior variance s / l.
+    eigenvalues l, over all rows and not one less, and noise variance s, loadings
+    sqrt(l - s), posterior mean sqrt(l - s) / l times the PCA score, posterior variance
+    s / l.
 
     Parameters
     ----------
@@ -176,8 +175,9 @@ def ppca_frame(start, *, pooled_input, corrupted, seen_scale=None):
     """
     if start.components is None:
         return _random_frame(start, pooled_input, seen_scale)
-    live = start.variances > start.noise_variance
-    variances = np.where(live, start.variances, 1.0)
+    eigenvalues = start.variances * (start.n_rows - 1) / start.n_rows
+    live = eigenvalues > start.noise_variance
+    variances = np.where(live, eigenvalues, 1.0)
     signal = np.where(live, variances - start.noise_variance, 0.0)
     # An axis hardly above the noise has a loading of almost nothing; the bound keeps
     # its code finite in PCA's units.
@@ -192,5 +192,5 @@ def ppca_frame(start, *, pooled_input, corrupted, seen_scale=None):
         code_branch_scale=np.minimum(1.0, start.residual_rms / code_scale),
         output_branch_scale=_output_branch_scale(start, corrupted),
         code_scale=code_scale,
-        log_variance=_log_noise_share(start),
+        log_variance=_log_noise_share(start, eigenvalues),
     )

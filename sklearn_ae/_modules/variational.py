@@ -29,6 +29,8 @@ class VariationalAutoencoder(TwoPaths):
         count the KL divergence.
     n_draws : int
         Draws of each row's code in training.
+    pca_weight : float
+        Weight of the linear path's density in `DefendedDensity`; zero is none.
     encoder, decoder, frame, cost, **parts
         As for the base class; the encoder gives means, then log variances.
 
@@ -52,6 +54,7 @@ class VariationalAutoencoder(TwoPaths):
         beta=1.0,
         free_bits=0.0,
         n_draws=1,
+        pca_weight=0.0,
         **parts,
     ):
         super().__init__(encoder, decoder, frame, cost, **parts)
@@ -59,9 +62,15 @@ class VariationalAutoencoder(TwoPaths):
         self.beta = beta
         self.free_bits = free_bits
         self.n_draws = n_draws
+        self.pca_weight = pca_weight
         self.register_buffer(
             "kl_weight", torch.tensor(beta, dtype=torch.float32), persistent=False
         )
+
+    @property
+    def n_components(self):
+        """Number of columns of the code."""
+        return len(self.code_branch_scale)
 
     def final_prior(self):
         """Return what codes come from after training: the refitted prior if any."""
@@ -209,7 +218,7 @@ class VariationalAutoencoder(TwoPaths):
         return found if missing is None else found.masked_fill(missing.all(1), 0.0)
 
     def _proposals(self, x, noise, prior, max_iter, tol):
-        """Return filled rows, where they were, and weighted proposals of what was."""
+        """Return filled rows, where they were, and proposals with their log weights."""
         x, missing = self.completed(x, max_iter, tol)
         posterior = self.posterior(x, missing)
         observed = x.masked_fill(missing, 0.0)
@@ -219,7 +228,7 @@ class VariationalAutoencoder(TwoPaths):
         repeated = observed.repeat_interleave(log_weights.shape[1], dim=0)
         parameter = self.cost.of_row(repeated, parameter)
         parameter = parameter.reshape(*log_weights.shape, -1)
-        return x, missing, log_weights.softmax(1), parameter
+        return x, missing, log_weights, parameter
 
     def conditional_mean(self, x, noise, prior, *, max_iter, tol):
         """Fill in the mean of missing values given the others.
@@ -227,15 +236,26 @@ class VariationalAutoencoder(TwoPaths):
         Parameters
         ----------
         x : Tensor of shape (n_rows, n_features)
-            Centred rows.
+            Centred rows, each with a gap.
         noise, prior
             As for `log_likelihood`.
         max_iter, tol
             As for `completed`.
+
+        Returns
+        -------
+        x : Tensor of shape (n_rows, n_features)
+        evidence : Tensor of shape (n_rows,)
+            The observed values' log-likelihood, but for the logarithm of the number of
+            draws.
         """
-        x, missing, weights, parameter = self._proposals(x, noise, prior, max_iter, tol)
+        x, missing, log_weights, parameter = self._proposals(
+            x, noise, prior, max_iter, tol
+        )
         means = self.cost.link.mean(parameter.flatten(0, 1)).reshape(parameter.shape)
-        return torch.where(missing, (weights[:, None] @ means)[:, 0], x)
+        weights = log_weights.softmax(1)
+        filled = torch.where(missing, (weights[:, None] @ means)[:, 0], x)
+        return filled, log_weights.logsumexp(1)
 
     def conditional_draws(self, x, noise, prior, n_draws, generator, *, max_iter, tol):
         """Fill in draws of missing values given the others.
@@ -250,13 +270,21 @@ class VariationalAutoencoder(TwoPaths):
         Returns
         -------
         x : Tensor of shape (n_rows, n_draws, n_features)
+        evidence : Tensor of shape (n_rows,)
+            As from `conditional_mean`.
         """
-        x, missing, weights, parameter = self._proposals(x, noise, prior, max_iter, tol)
-        chosen = weights.multinomial(n_draws, replacement=True, generator=generator)
+        x, missing, log_weights, parameter = self._proposals(
+            x, noise, prior, max_iter, tol
+        )
+        chosen = log_weights.softmax(1).multinomial(
+            n_draws, replacement=True, generator=generator
+        )
         chosen = chosen[:, :, None].expand(-1, -1, parameter.shape[2])
         parameter = parameter.gather(1, chosen)
         draws = self.cost.sample(parameter.flatten(0, 1), generator)
-        return torch.where(missing[:, None], draws.reshape(parameter.shape), x[:, None])
+        draws = draws.reshape(parameter.shape)
+        filled = torch.where(missing[:, None], draws, x[:, None])
+        return filled, log_weights.logsumexp(1)
 
     def moments(self, x):
         """Return posterior means, then standard deviations, on the prior's scale."""
@@ -269,6 +297,10 @@ class VariationalAutoencoder(TwoPaths):
         mean, deviation = self.moments(x).chunk(2, dim=1)
         mean, deviation = self.axes.outward(mean), self.axes.outward_spread(deviation)
         return torch.cat([mean, deviation], dim=1)
+
+    def generated(self, code):
+        """Return centred mean rows at codes on the prior's scale."""
+        return self._decoded(code)
 
     def draw(self, code, generator):
         """Draw centred rows from the likelihood at codes on the prior's scale."""

@@ -1,6 +1,7 @@
 """Base classes of likelihoods: parameters on one side, torch modules on the other."""
 
 from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -51,18 +52,34 @@ class BuiltLikelihood(nn.Module, metaclass=ABCMeta):
         leaves probabilistic PCA its own.
     minimised_by_pca : bool
         Whether nothing is left to learn where PCA reproduces the rows.
+    has_exact_posterior : bool
+        Whether the posterior of codes that probabilistic PCA has is exact, without
+        networks.
     """
 
     is_discrete = False
     noise_variance = None
     minimised_by_pca = False
+    has_exact_posterior = False
 
     def drawn(self, x, generator):
         """Return the rows that a training step sees, `x` unless there is a choice."""
         return x
 
     def widen(self, factor):
-        """Multiply the scale of learned noise; there may be none."""
+        """Multiply the scale of learned noise; there may be none.
+
+        Without networks, of the noise that training started from.
+        """
+
+    @contextmanager
+    def noise_kept(self):
+        """Undo at the end of the block what `widen` did in it."""
+        state = {name: value.clone() for name, value in self.state_dict().items()}
+        try:
+            yield
+        finally:
+            self.load_state_dict(state)
 
     def of_row(self, x, parameter):
         """Return the parameter for these rows, where there is more to it than codes."""

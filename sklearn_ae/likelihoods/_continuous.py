@@ -64,9 +64,13 @@ class _BuiltNoise(BuiltLikelihood):
 
     def widen(self, factor):
         """Multiply the learned scale, but for the floor's part, by a factor."""
-        if self.learned:
-            with torch.no_grad():
+        if not self.learned:
+            return
+        with torch.no_grad():
+            if self.networks_on:
                 self.correction += math.log(factor) / self.rate
+            else:
+                self.start *= factor**2
 
     def terms(self, x, parameter):
         variance = self.relative_variance()
@@ -86,6 +90,11 @@ class _BuiltGaussian(_BuiltNoise):
         # Around rows that are reproduced, noise that is given may still say too much.
         self.minimised_by_pca = self.learned
         self.error_unit, self.weight = error_unit_and_weight(self.unit)
+
+    @property
+    def has_exact_posterior(self):
+        """Whether noise is that of the start: see the base class."""
+        return not self.networks_on and bool(self.start == 1)
 
     def shape_terms(self, error, variance):
         return 0.5 * (error.square() / variance) + 0.5 * math.log(2 * math.pi)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from parts import ppca_of
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as SklearnMixture
@@ -35,10 +36,10 @@ def test_posterior_of_probabilistic_pca(make_vae, noise):
     mean, deviation = model.posterior(noise)
     np.testing.assert_array_equal(mean, model.transform(noise))
     assert mean.dtype == deviation.dtype == np.float32
-    pca = PCA(3).fit(noise)
+    _, loadings, left = ppca_of(noise, 3)
     # Posterior variance over the code's unit, s / l; the unit is l / sqrt(l - s).
-    variances, left = pca.explained_variance_, pca.noise_variance_
-    expected = np.sqrt(left / variances) * variances / np.sqrt(variances - left)
+    signal = np.square(loadings).sum(axis=0)
+    expected = np.sqrt(left * (signal + left) / signal)
     np.testing.assert_allclose(deviation, np.tile(expected, (120, 1)), rtol=1e-3)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from parts import ppca_scores
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -171,15 +172,48 @@ def test_log_variances_do_not_overflow(make_vae, rng, data, init):
 
 @pytest.mark.parametrize("n_components", [1, 3, 5])
 @pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])
-def test_where_ppca_is_kept_scores_are_pca_s(make_vae, noise, n_components, factor):
+def test_where_ppca_is_kept_scores_are_ppca_s(make_vae, noise, n_components, factor):
     X = noise * factor
     model = make_vae(n_components=n_components).fit(X)
     assert model.gain_over_pca_ == 0
+    expected = ppca_scores(X, X, n_components)
+    np.testing.assert_allclose(model.score_samples(X), expected, rtol=1e-4, atol=1e-3)
+    assert model.score(X) == pytest.approx(expected.mean(), rel=1e-4, abs=1e-3)
+    # scikit-learn divides by one row less, and hardly otherwise of so many.
     pca = PCA(n_components).fit(X)
+    assert model.score(X) == pytest.approx(pca.score(X), abs=0.1)
+
+
+def wide_tables():
+    def noise(rng, n_rows):
+        return rng.normal(size=(n_rows, 400))
+
+    def factors(rng, n_rows):
+        loadings = np.random.RandomState(5).normal(size=(2, 400))
+        return rng.normal(size=(n_rows, 2)) @ loadings + noise(rng, n_rows)
+
+    return {"noise": (noise, 2), "factors": (factors, 2), "many": (factors, 20)}
+
+
+@pytest.mark.parametrize("name", ["noise", "factors", "many"])
+def test_of_wide_tables_fresh_rows_are_as_likely_as_under_the_likeliest_ppca(name):
+    draw, n_components = wide_tables()[name]
+    rng = np.random.RandomState(0)
+    X, fresh = draw(rng, 32), draw(rng, 200)
+    model = VAETransformer(n_components, random_state=0, device="cpu").fit(X)
+    # Noise that is wider, alone, is no gain.
+    assert not model.net_.module_.networks_on
+    assert model.gain_over_pca_ == 0
+    expected = ppca_scores(X, fresh, n_components).mean()
+    assert model.score(fresh) == pytest.approx(expected, rel=1e-4)
+    pca = PCA(n_components, svd_solver="full").fit(X)
+    left = X.var(axis=0).sum() - pca.explained_variance_.sum() * 31 / 32
+    pca.noise_variance_ = left / (400 - n_components)
+    pca.explained_variance_ *= 31 / 32
+    assert model.score(fresh) > pca.score(fresh)
     np.testing.assert_allclose(
-        model.score_samples(X), pca.score_samples(X), rtol=1e-4, atol=1e-3
+        np.abs(model.transform(fresh)), np.abs(pca.transform(fresh)), atol=1e-3
     )
-    assert model.score(X) == pytest.approx(pca.score(X), rel=1e-4, abs=1e-3)
 
 
 def test_score_is_the_mean_of_the_rows_scores(make_vae, curved):
@@ -271,3 +305,37 @@ def test_binary_samples_stay_in_range(make_vae, rng, observation_noise):
     sample = model.sample(500, observation_noise=observation_noise, random_state=0)
     assert sample.min() >= 0
     assert sample.max() <= 1
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "laplace"])
+def test_no_row_is_less_likely_than_under_ppca_by_more_than_it_may(
+    make_vae, curved, likelihood
+):
+    options = {"n_components": 2, "likelihood": likelihood}
+    model = make_vae(guard=False, **options).fit(curved)
+    with_pca = make_vae(max_epochs=1, **options).fit(curved)
+    with_pca.net_.module_.use_networks(False)
+    with_pca.net_.module_.prior.refit(None)
+    rng = np.random.RandomState(0)
+    bound = np.log(len(curved) + 1)
+    for far in (10, 1e3, 1e6):
+        rows = curved[:20] + far * curved.std(axis=0) * rng.normal(size=(20, 1))
+        expected = with_pca.score_samples(rows).astype(np.float64)
+        slack = bound + 1e-3 + 1e-6 * np.abs(expected)
+        assert (model.score_samples(rows) >= expected - slack).all()
+
+
+def test_some_samples_are_the_linear_path_s(make_vae, curved):
+    model = make_vae(guard=False).fit(curved)
+    module = model.net_.module_
+    module.pca_weight = 0.5
+    drawn = model.sample(400, random_state=0)
+    module.pca_weight = 0.0
+    own = model.sample(400, random_state=0)
+    changed = (drawn != own).any(axis=1)
+    assert 150 < changed.sum() < 250
+    # Means of the linear path lie in the plane of its loadings.
+    loadings = module.decode_weight.numpy()
+    left = drawn[changed] - model.mean_
+    fitted = left @ np.linalg.pinv(loadings) @ loadings
+    np.testing.assert_allclose(left, fitted, atol=1e-4)

@@ -14,6 +14,15 @@ def start_of(X, n_components=2, init="pca"):
     return fit_start(X, n_components, init, np.random.RandomState(0))[0]
 
 
+def noise_over_degrees(pca, X):
+    """Return the noise variance of the likeliest PPCA, over degrees of freedom."""
+    (n_rows, n_features), k = X.shape, pca.n_components_
+    left = X.var(axis=0, ddof=1, dtype=np.float64).sum()
+    left -= pca.explained_variance_.sum()
+    likeliest = left * (n_rows - 1) / n_rows / (n_features - k)
+    return likeliest * n_rows / (n_rows - 1 - k)
+
+
 @pytest.fixture
 def X(rng):
     scales = [1.0, 3.0, 0.2, 1.0, 0.5]
@@ -38,9 +47,23 @@ def test_a_start_is_pca(X, dtype):
     np.testing.assert_allclose(
         start.residual_scale, residual.std(axis=0, ddof=1), rtol=1e-5
     )
-    assert start.noise_variance == pytest.approx(pca.noise_variance_, rel=1e-5)
+    noise = noise_over_degrees(pca, X)
+    assert start.noise_variance == pytest.approx(noise, rel=1e-5)
     assert start.scale == pytest.approx(np.sqrt(np.mean(start.feature_scale**2)))
     assert not start.is_exact
+
+
+@pytest.mark.parametrize("shape", [(30, 400), (60, 1000), (400, 20)])
+@pytest.mark.parametrize("n_components", [1, 5, 15])
+def test_noise_is_that_of_fresh_rows(rng, shape, n_components):
+    """Neither few rows nor many components make it another."""
+    noise = start_of(rng.normal(size=shape), n_components).noise_variance
+    assert 0.6 < noise < 1.1
+
+
+def test_a_shortened_start_has_the_noise_of_its_own_axes(X):
+    short, own = start_of(X, 3).shortened(1), start_of(X, 1)
+    assert short.noise_variance == pytest.approx(own.noise_variance, rel=1e-5)
 
 
 def test_rank_deficient_data_are_exact(rng):
@@ -175,7 +198,8 @@ def test_a_start_of_chunks_is_pca(rng, dtype, offset, n_components):
     np.testing.assert_allclose(start.variances, pca.explained_variance_, rtol=1e-5)
     np.testing.assert_allclose(start.components, pca.components_, atol=1e-5)
     if n_components < 6:
-        assert start.noise_variance == pytest.approx(pca.noise_variance_, rel=1e-5)
+        noise = noise_over_degrees(pca, X)
+        assert start.noise_variance == pytest.approx(noise, rel=1e-5)
     np.testing.assert_allclose(
         start.feature_scale, X.std(axis=0, ddof=1, dtype=np.float64), rtol=1e-5
     )

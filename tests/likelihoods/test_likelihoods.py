@@ -439,3 +439,27 @@ def test_what_is_outside_the_domain_is_named(
 def test_bad_scale(make_vae, curved, scale):
     with pytest.raises(ValueError, match="'scale' parameter of Gaussian must be"):
         make_vae(likelihood=Gaussian(scale)).fit(curved)
+
+
+@pytest.mark.parametrize("networks_on", [True, False])
+@pytest.mark.parametrize(
+    "likelihood",
+    [Gaussian(), Laplace(), StudentT(), Gaussian("per_feature")],
+    ids=repr,
+)
+def test_widened_noise_can_be_undone(likelihood, networks_on):
+    built = likelihood.build(center=np.zeros(3), noise_scale=2.0, noise_floor=1e-6)
+    built.networks_on = networks_on
+    before = built.relative_variance().detach().clone()
+    with built.noise_kept():
+        built.widen(1.5)
+        wider = built.relative_variance().detach()
+        torch.testing.assert_close(wider, 1.5**2 * before, rtol=1e-5, atol=0.0)
+    assert torch.equal(built.relative_variance(), before)
+
+
+def test_noise_that_is_given_is_not_widened():
+    built = Gaussian(0.5).build(center=np.zeros(3), noise_scale=2.0, noise_floor=1e-6)
+    built.networks_on = False
+    built.widen(1.5)
+    assert built.relative_variance() == 1

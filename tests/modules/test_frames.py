@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from parts import ppca_of
 from sklearn.decomposition import PCA
 
 from sklearn_ae._fitting.start import fit_start
@@ -72,9 +73,9 @@ def test_the_ppca_frame_is_the_exact_posterior(X):
     np.testing.assert_allclose(
         np.diag(np.exp(frame.log_variance)), covariance, atol=1e-9
     )
-    np.testing.assert_allclose(
-        loadings @ loadings.T + noise * np.eye(5), PCA(2).fit(X).get_covariance()
-    )
+    _, expected, expected_noise = ppca_of(X, 2)
+    assert noise == pytest.approx(expected_noise)
+    np.testing.assert_allclose(loadings @ loadings.T, expected @ expected.T)
     # Codes are handed out on PCA's scale.
     np.testing.assert_allclose(
         np.abs(mean * frame.code_scale), np.abs(PCA(2).fit_transform(X)), atol=1e-9
