@@ -340,6 +340,7 @@ def draw(args):
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     with open(args.out) as lines:
         rows = [json.loads(line) for line in lines]
@@ -347,7 +348,7 @@ def draw(args):
         "max_epochs": ("sklearn_ae, max_epochs from 2 on", "o-", "C0", 4),
         "torch": ("torch by hand, 0.1 to 10 s", "s-", "C1", 4),
         "MLPRegressor": ("MLPRegressor, 3 to 300 epochs", "^-", "C2", 4),
-        "default": ("sklearn_ae at its defaults", "*", "black", 15),
+        "default": ("sklearn_ae at its defaults", "*", "black", 13),
     }
     figure, axes = plt.subplots(2, 3, figsize=(11, 6.8), layout="constrained")
     for axis, (name, k) in zip(axes.flat, CURVES, strict=True):
@@ -364,9 +365,14 @@ def draw(args):
                 color=color,
                 markersize=size,
                 label=label,
+                zorder=3 if version == "default" else 2,
             )
         axis.set(xscale="log", yscale="log", title=f"{name}, {k} components")
-        axis.set_xlim(0.02, 60)
+        axis.set_xlim(0.005, 20)
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
         axis.grid(alpha=0.3)
     for axis in axes[1]:
         axis.set_xlabel("CPU seconds")
