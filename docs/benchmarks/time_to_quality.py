@@ -5,7 +5,7 @@ process of its own with one thread: the same tables, sizes, seeds and splits as
 versus_pca.py. `torch` gives a hand-written autoencoder of the same widths (fused Adam,
 one cosine schedule, standardised input) 1, 4 and 16 times the CPU time that ours took.
 `curves` measures error against time for six tables: ours, the hand-written one and
-`MLPRegressor`; `draw` draws what it measured.
+`MLPRegressor`; `draw` draws what it measured. `long` fits one long table.
 
     python docs/benchmarks/time_to_quality.py compare --before REVISION
         [--group report] [--seeds 5] [--only NAME] [--size K] [--estimator ae]
@@ -13,6 +13,7 @@ one cosine schedule, standardised input) 1, 4 and 16 times the CPU time that our
     python docs/benchmarks/time_to_quality.py torch [the same options]
     python docs/benchmarks/time_to_quality.py curves --out curves.jsonl
     python docs/benchmarks/time_to_quality.py draw --out curves.jsonl [--picture FILE]
+    python docs/benchmarks/time_to_quality.py long [--rows 1000000] [--curved]
     python docs/benchmarks/time_to_quality.py table --out results.jsonl
 
 CPU seconds are those of the process (`time.process_time`), so that other work on the
@@ -383,6 +384,52 @@ def draw(args):
     figure.savefig(args.picture, dpi=110)
 
 
+# ---- a long table
+
+
+def long_table(n_rows, curved):
+    """Return rows of four factors in thirty columns, in single precision."""
+    rng = np.random.RandomState(0)
+    loadings = rng.normal(size=(4, 30))
+    X = np.empty((n_rows, 30), np.float32)
+    for chunk in np.array_split(X, max(1, n_rows // 50_000)):
+        rows = rng.normal(size=(len(chunk), 4)) @ loadings
+        rows = np.tanh(2 * rows) if curved else rows
+        noise = 0.05 * (0.9 if curved else 2.0)
+        chunk[:] = rows + noise * rng.normal(size=rows.shape)
+    return X
+
+
+def memory(name):
+    """Return a figure of /proc/self/status in MiB."""
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) / 1024 for line in lines if name in line)
+
+
+def long(args):
+    """Fit one long table; the most memory beyond what there was before (Linux)."""
+    torch.set_num_threads(1)
+    X = long_table(args.rows + 20_000, args.curved)
+    train, test = X[:-20_000], X[-20_000:]
+    fit_ours("ae", train[:200], test, 2, 0, max_epochs=2)
+    from sklearn_ae import AutoencoderTransformer
+
+    model = AutoencoderTransformer(4, random_state=0)
+    # Forget the most memory so far.
+    Path("/proc/self/clear_refs").write_text("5")
+    present, begin = memory("VmRSS"), time.process_time()
+    model.fit(train)
+    seconds = time.process_time() - begin
+    used = memory("VmHWM") - present
+    errors = test - model.inverse_transform(model.transform(test))
+    ratio, pca_seconds = error_ratio(errors, train, test, 4, 0)
+    print(
+        f"{args.rows} rows: {seconds:.2f} CPU s, PCA {pca_seconds:.2f}; {used:.0f} MiB "
+        f"beyond X of {train.nbytes / 2**20:.0f}; ratio {ratio:.3f}; "
+        f"{model.n_iter_} epochs"
+    )
+
+
 # ---- tables
 
 
@@ -430,11 +477,32 @@ def print_table(path):
                 f", mean {values.mean():+.4f} nats a feature, lowest {values.min():.4f}"
             )
         print(line)
+    if measure == "ratio":
+        for version in versions[1:]:
+            print_wins(groups.values(), versions[0], version)
+
+
+def print_wins(groups, first, second):
+    """Say in how many cells of the table the first version has the lower error."""
+    pairs = [
+        [
+            geometric_mean([row["ratio"] for row in group[version]])
+            for version in (first, second)
+        ]
+        for group in groups
+    ]
+    lower = sum(a < b for a, b in pairs)
+    no_worse = sum(a <= 1.001 * b for a, b in pairs)
+    print(
+        f"{first} beside {second}: lower in {lower} of {len(pairs)}, "
+        f"no worse in {no_worse}"
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parts = {"compare": compare, "torch": beside_torch, "curves": curves, "draw": draw}
+    parts["long"] = long
     parser.add_argument("part", choices=[*parts, "table", "work"])
     parser.add_argument("--before", default="HEAD")
     parser.add_argument("--group", choices=["report", "selection"], default="report")
@@ -446,13 +514,15 @@ def main():
     parser.add_argument("--data", help="folder with mnist.npz and fashion_mnist.npz")
     parser.add_argument("--out", default="time_to_quality.jsonl")
     parser.add_argument("--picture", default="time_to_quality.png")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the long table")
+    parser.add_argument("--curved", action="store_true", help="a long table of tanh")
     args = parser.parse_args()
     if args.part == "work":
         work()
         return
     if args.part in parts:
         parts[args.part](args)
-    if args.part not in ("curves", "draw"):
+    if args.part not in ("curves", "draw", "long"):
         print_table(args.out)
 
 
