@@ -4,14 +4,16 @@
 process of its own with one thread: the same tables, sizes, seeds and splits as
 versus_pca.py. `torch` gives a hand-written autoencoder of the same widths (fused Adam,
 one cosine schedule, standardised input) 1, 4 and 16 times the CPU time that ours took.
-`curves` draws error against time for six tables: ours, the hand-written one and
-`MLPRegressor`.
+`curves` measures error against time for six tables: ours, the hand-written one and
+`MLPRegressor`; `draw` draws what it measured. `long` fits one long table.
 
     python docs/benchmarks/time_to_quality.py compare --before REVISION
-        [--group report] [--seeds 5] [--only NAME] [--estimator ae] [--images]
-        [--data FOLDER] [--out results.jsonl]
+        [--group report] [--seeds 5] [--only NAME] [--size K] [--estimator ae]
+        [--images] [--data FOLDER] [--out results.jsonl]
     python docs/benchmarks/time_to_quality.py torch [the same options]
-    python docs/benchmarks/time_to_quality.py curves [--picture FILE]
+    python docs/benchmarks/time_to_quality.py curves --out curves.jsonl
+    python docs/benchmarks/time_to_quality.py draw --out curves.jsonl [--picture FILE]
+    python docs/benchmarks/time_to_quality.py long [--rows 1000000] [--curved]
     python docs/benchmarks/time_to_quality.py table --out results.jsonl
 
 CPU seconds are those of the process (`time.process_time`), so that other work on the
@@ -103,6 +105,12 @@ def fit_ours(estimator, train, test, k, seed, **params):
     return row
 
 
+def has_density(train, k):
+    """Whether probabilistic PCA has noise, so that it has a density."""
+    pca = PCA(k).fit(train)
+    return pca.noise_variance_ > FLOOR * train.var(axis=0).sum()
+
+
 def work():
     """Fit what standard input says, a line for each, until it ends."""
     torch.set_num_threads(1)
@@ -118,7 +126,10 @@ def work():
         if task["data"]:
             datasets.use_images_of(task["data"])
         train, test = split_of(tables[task["table"]], task["seed"])
-        row = fit_ours(task["estimator"], train, test, task["k"], task["seed"])
+        if task["estimator"] == "vae" and not has_density(train, task["k"]):
+            row = None
+        else:
+            row = fit_ours(task["estimator"], train, test, task["k"], task["seed"])
         print(json.dumps(row), flush=True)
 
 
@@ -156,10 +167,10 @@ def tasks_of(args):
     group = args.group.upper()
     tables = getattr(datasets, f"{group}_IMAGES" if args.images else group)
     for table in tables:
-        if args.only is not None and args.only not in table.name:
+        if not table.name.startswith(args.only):
             continue
         for seed in getattr(datasets, f"{group}_SEEDS")[: args.seeds]:
-            for k in table.sizes:
+            for k in table.sizes if args.size is None else (args.size,):
                 yield {
                     "table": table.name,
                     "k": k,
@@ -177,14 +188,22 @@ def compare(args):
         }
         for task in tasks_of(args):
             for version, fit in versions.items():
-                row = {**task, "version": version, **fit(task)}
-                print(json.dumps(row), file=out, flush=True)
+                row = fit(task)
+                if row is not None:
+                    row = {**task, "version": version, **row}
+                    print(json.dumps(row), file=out, flush=True)
         for worker in versions.values():
             worker.process.stdin.close()
             worker.process.wait()
 
 
 # ---- by hand
+
+
+def hidden_sizes(d):
+    """Return the widths of our default networks."""
+    width = int(np.clip(2 ** np.round(np.log2(16 * np.sqrt(d))), 128, 512))
+    return [width, width, width] if d <= 256 else [width, width // 2]
 
 
 def hand_written(train, k, seconds, seed):
@@ -194,13 +213,12 @@ def hand_written(train, k, seconds, seed):
     schedule ends where the time does.
     """
     torch.manual_seed(seed)
-    d = train.shape[1]
-    width = int(np.clip(2 ** np.round(np.log2(16 * np.sqrt(d))), 128, 512))
-    sizes = [d, width, width, width, k, width, width, width, d]
+    hidden = hidden_sizes(train.shape[1])
+    sizes = [train.shape[1], *hidden, k, *hidden[::-1], train.shape[1]]
     layers = []
     for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         layers.append(nn.Linear(n_in, n_out))
-        if i not in (3, 7):
+        if i not in (len(hidden), len(sizes) - 2):
             layers.append(nn.SiLU())
     net = nn.Sequential(*layers)
     mean, scale = train.mean(axis=0), train.std(axis=0)
@@ -262,81 +280,154 @@ def beside_torch(args):
 
 
 def curve_of_ours(train, test, k):
-    points = []
     for epochs in (2, 4, 8, 15, 30, 60, 120):
         row = fit_ours("ae", train, test, k, 0, max_epochs=epochs)
-        points.append((row["seconds"], row["ratio"]))
+        yield "max_epochs", row["seconds"], row["ratio"]
+        if row["kept_pca"] and row["epochs"] == 0:
+            break
     row = fit_ours("ae", train, test, k, 0)
-    return points, (row["seconds"], row["ratio"])
+    yield "default", row["seconds"], row["ratio"]
 
 
 def curve_of_torch(train, test, k):
-    points = []
     for seconds in (0.1, 0.3, 1, 3, 10):
         reconstruct, spent = hand_written(train, k, seconds, 0)
         errors = test - reconstruct(test)
-        points.append((spent, error_ratio(errors, train, test, k, 0)[0]))
-    return points
+        yield "torch", spent, error_ratio(errors, train, test, k, 0)[0]
 
 
 def curve_of_regressor(train, test, k):
-    d = train.shape[1]
-    width = int(np.clip(2 ** np.round(np.log2(16 * np.sqrt(d))), 128, 512))
+    """Tell of scikit-learn's; with its default rectifiers, which beat tanh here."""
+    width = hidden_sizes(train.shape[1])[0]
     mean, scale = train.mean(axis=0), train.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     z, z_test = (train - mean) / scale, (test - mean) / scale
-    points = []
-    for epochs in (3, 10, 30, 100):
+    for epochs in (3, 10, 30, 100, 300):
         net = MLPRegressor(
-            (width, k, width), max_iter=epochs, random_state=0, early_stopping=False
+            hidden_layer_sizes=(width, k, width),
+            max_iter=epochs,
+            n_iter_no_change=epochs,
+            random_state=0,
         )
         begin = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             net.fit(z, z)
         spent = time.process_time() - begin
-        predicted = net.predict(z_test).reshape(z_test.shape)
-        errors = (z_test - predicted) * scale
-        points.append((spent, error_ratio(errors, train, test, k, 0)[0]))
-    return points
+        errors = (z_test - net.predict(z_test)) * scale
+        yield "MLPRegressor", spent, error_ratio(errors, train, test, k, 0)[0]
 
 
 def curves(args):
+    """Measure the points of every curve, a line of JSON each."""
+    torch.set_num_threads(1)
+    tables = {table.name: table for table in datasets.REPORT}
+    warm = np.random.RandomState(0).normal(size=(100, 4))
+    hand_written(warm, 1, 0.1, 0)
+    fit_ours("ae", warm, warm, 1, 0, max_epochs=2)
+    with open(args.out, "w") as out:
+        for name, k in CURVES:
+            train, test = split_of(tables[name], 0)
+            for curve in (curve_of_ours, curve_of_torch, curve_of_regressor):
+                for version, seconds, ratio in curve(train, test, k):
+                    row = {"table": name, "k": k, "version": version}
+                    row |= {"seconds": seconds, "ratio": ratio}
+                    print(json.dumps(row), file=out, flush=True)
+
+
+def draw(args):
+    """Draw the curves that were measured."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
-    torch.set_num_threads(1)
-    tables = {table.name: table for table in datasets.REPORT}
-    hand_written(np.random.RandomState(0).normal(size=(100, 4)), 1, 0.1, 0)
-    figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
+    with open(args.out) as lines:
+        rows = [json.loads(line) for line in lines]
+    looks = {
+        "max_epochs": ("sklearn_ae, max_epochs from 2 on", "o-", "C0", 4),
+        "torch": ("torch by hand, 0.1 to 10 s", "s-", "C1", 4),
+        "MLPRegressor": ("MLPRegressor, 3 to 300 epochs", "^-", "C2", 4),
+        "default": ("sklearn_ae at its defaults", "*", "black", 13),
+    }
+    figure, axes = plt.subplots(2, 3, figsize=(11, 6.8), layout="constrained")
     for axis, (name, k) in zip(axes.flat, CURVES, strict=True):
-        train, test = split_of(tables[name], 0)
-        fit_ours("ae", train, test, k, 0, max_epochs=2)
-        points, default = curve_of_ours(train, test, k)
-        lines = {
-            "sklearn_ae by max_epochs": points,
-            "torch by hand": curve_of_torch(train, test, k),
-            "MLPRegressor": curve_of_regressor(train, test, k),
-        }
-        for (label, line), marker in zip(lines.items(), "os^", strict=True):
+        axis.axhline(1, color="grey", linewidth=1, linestyle="--", label="PCA")
+        for version, (label, style, color, size) in looks.items():
+            points = [
+                (row["seconds"], row["ratio"])
+                for row in rows
+                if (row["table"], row["version"]) == (name, version)
+            ]
             axis.plot(
-                *zip(*line, strict=True), marker=marker, label=label, markersize=4
+                *zip(*points, strict=True),
+                style,
+                color=color,
+                markersize=size,
+                label=label,
+                zorder=3 if version == "default" else 2,
             )
-            print(name, k, label, [(round(s, 2), round(r, 3)) for s, r in line])
-        axis.plot(
-            *default, "*", color="black", markersize=12, label="sklearn_ae, default"
-        )
-        print(name, k, "default", [round(value, 3) for value in default])
-        axis.axhline(1, color="grey", linewidth=1, label="PCA")
         axis.set(xscale="log", yscale="log", title=f"{name}, {k} components")
+        axis.set_xlim(0.005, 20)
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.grid(alpha=0.3)
     for axis in axes[1]:
         axis.set_xlabel("CPU seconds")
     for axis in axes[:, 0]:
         axis.set_ylabel("held-out error over PCA's")
-    axes[0, 0].legend(fontsize=8)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     figure.savefig(args.picture, dpi=110)
+
+
+# ---- a long table
+
+
+def long_table(n_rows, curved):
+    """Return rows of four factors in thirty columns, in single precision."""
+    rng = np.random.RandomState(0)
+    loadings = rng.normal(size=(4, 30))
+    X = np.empty((n_rows, 30), np.float32)
+    for chunk in np.array_split(X, max(1, n_rows // 50_000)):
+        rows = rng.normal(size=(len(chunk), 4)) @ loadings
+        rows = np.tanh(2 * rows) if curved else rows
+        noise = 0.05 * (0.9 if curved else 2.0)
+        chunk[:] = rows + noise * rng.normal(size=rows.shape)
+    return X
+
+
+def memory(name):
+    """Return a figure of /proc/self/status in MiB."""
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) / 1024 for line in lines if name in line)
+
+
+def long(args):
+    """Fit one long table; the most memory beyond what there was before (Linux)."""
+    torch.set_num_threads(1)
+    X = long_table(args.rows + 20_000, args.curved)
+    train, test = X[:-20_000], X[-20_000:]
+    fit_ours("ae", train[:200], test, 2, 0, max_epochs=2)
+    from sklearn_ae import AutoencoderTransformer
+
+    model = AutoencoderTransformer(4, random_state=0)
+    # Forget the most memory so far.
+    Path("/proc/self/clear_refs").write_text("5")
+    present, begin = memory("VmRSS"), time.process_time()
+    model.fit(train)
+    seconds = time.process_time() - begin
+    used = memory("VmHWM") - present
+    errors = test - model.inverse_transform(model.transform(test))
+    ratio, pca_seconds = error_ratio(errors, train, test, 4, 0)
+    print(
+        f"{args.rows} rows: {seconds:.2f} CPU s, PCA {pca_seconds:.2f}; {used:.0f} MiB "
+        f"beyond X of {train.nbytes / 2**20:.0f}; ratio {ratio:.3f}; "
+        f"{model.n_iter_} epochs"
+    )
 
 
 # ---- tables
@@ -386,28 +477,52 @@ def print_table(path):
                 f", mean {values.mean():+.4f} nats a feature, lowest {values.min():.4f}"
             )
         print(line)
+    if measure == "ratio":
+        for version in versions[1:]:
+            print_wins(groups.values(), versions[0], version)
+
+
+def print_wins(groups, first, second):
+    """Say in how many cells of the table the first version has the lower error."""
+    pairs = [
+        [
+            geometric_mean([row["ratio"] for row in group[version]])
+            for version in (first, second)
+        ]
+        for group in groups
+    ]
+    lower = sum(a < b for a, b in pairs)
+    no_worse = sum(a <= 1.001 * b for a, b in pairs)
+    print(
+        f"{first} beside {second}: lower in {lower} of {len(pairs)}, "
+        f"no worse in {no_worse}"
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=["compare", "torch", "curves", "table", "work"])
+    parts = {"compare": compare, "torch": beside_torch, "curves": curves, "draw": draw}
+    parts["long"] = long
+    parser.add_argument("part", choices=[*parts, "table", "work"])
     parser.add_argument("--before", default="HEAD")
     parser.add_argument("--group", choices=["report", "selection"], default="report")
     parser.add_argument("--estimator", choices=["ae", "vae"], default="ae")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", help="part of a table's name")
+    parser.add_argument("--only", default="", help="how a table's name begins")
+    parser.add_argument("--size", type=int, help="of the code, instead of the table's")
     parser.add_argument("--images", action="store_true", help="the image sets alone")
     parser.add_argument("--data", help="folder with mnist.npz and fashion_mnist.npz")
     parser.add_argument("--out", default="time_to_quality.jsonl")
     parser.add_argument("--picture", default="time_to_quality.png")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the long table")
+    parser.add_argument("--curved", action="store_true", help="a long table of tanh")
     args = parser.parse_args()
     if args.part == "work":
         work()
         return
-    parts = {"compare": compare, "torch": beside_torch, "curves": curves}
     if args.part in parts:
         parts[args.part](args)
-    if args.part != "curves":
+    if args.part not in ("curves", "draw", "long"):
         print_table(args.out)
 
 
