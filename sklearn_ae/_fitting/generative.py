@@ -80,9 +80,17 @@ class GenerativeFitting(Fitting):
         Else a wider noise alone, which is no structure, would be their gain.
         """
         own = super()._baseline_losses(rows)
-        with self.net_.module_.cost.noise_kept():
+        module = self.net_.module_
+        with module.cost.noise_kept():
             self._widen_noise(rows.valid)
             wider = super()._baseline_losses(rows)
+        # As defended as the networks are: that, too, is no structure.
+        weight = module.pca_weight
+        with np.errstate(divide="ignore"):
+            wider = tuple(
+                -np.logaddexp(np.log1p(-weight) - wide, np.log(weight) - narrow)
+                for wide, narrow in zip(wider, own, strict=True)
+            )
         means = [with_worst_twice(-valid).mean() for valid, _ in (own, wider)]
         better = wider if means[1] > means[0] else own
         return tuple(losses - ROUNDING * np.abs(losses) for losses in better)

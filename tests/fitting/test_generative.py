@@ -211,3 +211,15 @@ def test_ctrl_c_keeps_what_was_learned(curved, monkeypatch):
         model.fit(curved)
     assert 0 < model.n_iter_ < 30
     assert np.isfinite(model.score(curved))
+
+
+def test_wider_noise_and_the_defence_are_no_gain():
+    """Of normal factors with outliers, where networks have nothing to learn."""
+    rng = np.random.RandomState(6)
+    loadings = rng.normal(size=(3, 15))
+    X = rng.normal(size=(600, 3)) @ loadings + 0.5 * rng.normal(size=(600, 15))
+    is_out = rng.uniform(size=600) < 0.05
+    X[is_out] += 10 * X.std() * rng.normal(size=(is_out.sum(), 15))
+    model = VAETransformer(3, random_state=6, device="cpu").fit(X)
+    assert model.guard_.pca_kept
+    assert model.gain_over_pca_ == 0
