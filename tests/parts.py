@@ -16,11 +16,15 @@ from sklearn_ae.priors import StandardNormal
 def ppca_of(X, n_components):
     """Return PCA's mean, and the loadings and noise variance of probabilistic PCA.
 
-    Eigenvalues are the likeliest; of the noise, mean and axes have taken degrees of
-    freedom.
+    As scikit-learn has it, but for wide tables. There eigenvalues are the likeliest,
+    and mean and axes have taken degrees of freedom of the noise.
     """
     n_rows, n_features = X.shape
     pca = PCA(n_components, svd_solver="full").fit(X)
+    if n_rows > n_features:
+        noise, eigenvalues = pca.noise_variance_, pca.explained_variance_
+        signal = np.maximum(eigenvalues - noise, 0.0)
+        return pca.mean_, pca.components_.T * np.sqrt(signal), noise
     left = n_rows * X.var(axis=0).sum() - (n_rows - 1) * pca.explained_variance_.sum()
     noise = left / (n_rows - 1 - n_components) / (n_features - n_components)
     eigenvalues = pca.explained_variance_ * (n_rows - 1) / n_rows

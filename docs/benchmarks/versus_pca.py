@@ -3,10 +3,10 @@
 Every fit has the defaults, `n_components` and `random_state` apart. A third of the rows
 is held out. AutoencoderTransformer is compared by the mean squared error of the
 held-out rows over that of PCA with as many components from the same training rows;
-VAETransformer by the held-out log-likelihood minus that of probabilistic PCA at its
-maximum likelihood, in nats per feature: `PCA.score` has another noise where there are
-fewer rows than features. The ratio of squared errors of its reconstructions is noted,
-too. Both errors have a floor of 1e-10 of the variance, below which float32 decides.
+VAETransformer by the held-out log-likelihood minus probabilistic PCA's, in nats per
+feature: that of `PCA.score`, or at the maximum likelihood in wide tables, where the
+noise of `PCA.score` is too wide. The ratio of squared errors is noted, too. Both errors
+have a floor of 1e-10 of the variance, below which float32 decides.
 
     python docs/benchmarks/versus_pca.py [--group report] [--seeds 5] [--data FOLDER]
         [--images] [--only NAME] [--estimator both] [--out results.jsonl]
@@ -43,9 +43,14 @@ def likeliest_noise(pca, train):
     return (train.var(axis=0).sum() - explained) / (n_features - pca.n_components_)
 
 
-def likeliest_score(pca, train, test):
-    """Return the mean log-likelihood by probabilistic PCA at its maximum likelihood."""
+def probabilistic_score(pca, train, test):
+    """Return the mean log-likelihood by probabilistic PCA.
+
+    At its maximum likelihood where scikit-learn's noise is too wide.
+    """
     n_rows, n_features = train.shape
+    if n_rows > n_features:
+        return float(pca.score(test))
     variances = pca.explained_variance_ * (n_rows - 1) / n_rows
     noise = likeliest_noise(pca, train)
     centred = test - pca.mean_
@@ -82,7 +87,7 @@ def compare_vae(pca, train, test, seed, **params):
     seconds = time.perf_counter() - begin
     return {
         "estimator": "VAETransformer",
-        "nats": (model.score(test) - likeliest_score(pca, train, test))
+        "nats": (model.score(test) - probabilistic_score(pca, train, test))
         / train.shape[1],
         "ratio": error_ratio(model, pca, train, test),
         "seconds": seconds,

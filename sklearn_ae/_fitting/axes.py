@@ -58,10 +58,12 @@ def has_cheap_covariance(shape):
 def noise_of(left, n_rows, n_components, n_features):
     """Return the noise variance of probabilistic PCA.
 
-    The maximum likelihood one divides the squares that axes leave by ``n_rows *
-    (n_features - n_components)``. But of each feature's rows the mean and the axes have
-    taken ``1 + n_components`` degrees of freedom: hardly any of many rows, and most of
-    few, whose fresh rows then cost without bound. So what is left divides them.
+    Where rows outnumber features it is scikit-learn's, so that a model that is kept is
+    PCA's. In wide tables that is too wide, about ``n_features / n_rows`` times. The
+    maximum likelihood one, the mean square of what axes leave, is too narrow there: of
+    each feature's rows the mean and the axes have taken ``1 + n_components`` degrees of
+    freedom, most of few, and fresh rows cost without bound. So those that are left
+    divide the squares.
 
     Parameters
     ----------
@@ -69,8 +71,14 @@ def noise_of(left, n_rows, n_components, n_features):
         Variance that axes leave, over ``n_rows - 1``, summed over the features.
     n_rows, n_components, n_features : int
     """
-    degrees = max(n_rows - 1 - n_components, 1)
+    degrees = noise_degrees(n_rows, n_components, n_features)
     return float(left) * (n_rows - 1) / degrees / max(n_features - n_components, 1)
+
+
+def noise_degrees(n_rows, n_components, n_features):
+    """Return how many rows' worth of squares of each feature tell of the noise."""
+    taken = n_components if n_rows <= n_features else 0
+    return max(n_rows - 1 - taken, 1)
 
 
 def _centred_chunks(X, mean, unit):
@@ -280,7 +288,11 @@ def _axes_of_observed(centred, missing, loadings, noise_variance):
     _, spread, axes = np.linalg.svd(loadings.numpy(), full_matrices=False)
     n_rows = len(centred)
     variances = n_rows / (n_rows - 1) * (spread**2 + noise)
-    return _signed(axes), variances, noise * n_rows / max(n_rows - 1 - n_axes, 1)
+    return (
+        _signed(axes),
+        variances,
+        noise * n_rows / noise_degrees(n_rows, *loadings.shape),
+    )
 
 
 def _round(rows, gaps, loadings, noise):

@@ -158,9 +158,9 @@ def ppca_frame(start, *, pooled_input, corrupted, seen_scale=None):
     """Return the frame of a variational autoencoder: probabilistic PCA.
 
     In PCA's basis the maximum likelihood solution and its posterior are diagonal: with
-    eigenvalues l, over all rows and not one less, and noise variance s, loadings
-    sqrt(l - s), posterior mean sqrt(l - s) / l times the PCA score, posterior variance
-    s / l.
+    eigenvalues l and noise variance s, loadings sqrt(l - s), posterior mean sqrt(l - s)
+    / l times the PCA score, posterior variance s / l. Eigenvalues are over one row less
+    than there are, as scikit-learn's, but in wide tables, where they are the likeliest.
 
     Parameters
     ----------
@@ -175,7 +175,9 @@ def ppca_frame(start, *, pooled_input, corrupted, seen_scale=None):
     """
     if start.components is None:
         return _random_frame(start, pooled_input, seen_scale)
-    eigenvalues = start.variances * (start.n_rows - 1) / start.n_rows
+    eigenvalues = start.variances
+    if start.n_rows <= len(start.mean):
+        eigenvalues = eigenvalues * (start.n_rows - 1) / start.n_rows
     live = eigenvalues > start.noise_variance
     variances = np.where(live, eigenvalues, 1.0)
     signal = np.where(live, variances - start.noise_variance, 0.0)

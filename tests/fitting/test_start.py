@@ -14,15 +14,6 @@ def start_of(X, n_components=2, init="pca"):
     return fit_start(X, n_components, init, np.random.RandomState(0))[0]
 
 
-def noise_over_degrees(pca, X):
-    """Return the noise variance of the likeliest PPCA, over degrees of freedom."""
-    (n_rows, n_features), k = X.shape, pca.n_components_
-    left = X.var(axis=0, ddof=1, dtype=np.float64).sum()
-    left -= pca.explained_variance_.sum()
-    likeliest = left * (n_rows - 1) / n_rows / (n_features - k)
-    return likeliest * n_rows / (n_rows - 1 - k)
-
-
 @pytest.fixture
 def X(rng):
     scales = [1.0, 3.0, 0.2, 1.0, 0.5]
@@ -47,8 +38,7 @@ def test_a_start_is_pca(X, dtype):
     np.testing.assert_allclose(
         start.residual_scale, residual.std(axis=0, ddof=1), rtol=1e-5
     )
-    noise = noise_over_degrees(pca, X)
-    assert start.noise_variance == pytest.approx(noise, rel=1e-5)
+    assert start.noise_variance == pytest.approx(pca.noise_variance_, rel=1e-5)
     assert start.scale == pytest.approx(np.sqrt(np.mean(start.feature_scale**2)))
     assert not start.is_exact
 
@@ -198,7 +188,7 @@ def test_a_start_of_chunks_is_pca(rng, dtype, offset, n_components):
     np.testing.assert_allclose(start.variances, pca.explained_variance_, rtol=1e-5)
     np.testing.assert_allclose(start.components, pca.components_, atol=1e-5)
     if n_components < 6:
-        noise = noise_over_degrees(pca, X)
+        noise = pca.noise_variance_
         assert start.noise_variance == pytest.approx(noise, rel=1e-5)
     np.testing.assert_allclose(
         start.feature_scale, X.std(axis=0, ddof=1, dtype=np.float64), rtol=1e-5
