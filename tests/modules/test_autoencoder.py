@@ -212,8 +212,7 @@ def test_missing_values_are_filled_by_their_conditional_means(
     observed = ~np.isnan(rows)
     np.testing.assert_array_equal(filled[observed], rows[observed])
     scale = start.feature_scale
-    share = 1.0 if build is autoencoder else (start.n_rows - 1) / start.n_rows
-    exact = exact_fill(start, rows / np.float64(1), share * start.variances) / scale
+    exact = exact_fill(start, rows / np.float64(1), start.variances) / scale
     np.testing.assert_allclose(filled / scale, exact, rtol=1e-3, atol=1e-3)
     module.use_networks(False)
     completed = module.completed(x, max_iter=20, tol=0.0)[0]
@@ -251,8 +250,7 @@ def test_a_posterior_widens_where_values_are_missing(start, x):
     x[:, 0] = torch.nan
     x[0, 1:] = torch.nan
     deviation = module.moments(x)[:, 1].numpy()
-    eigenvalue = start.variances[0] * (start.n_rows - 1) / start.n_rows
-    loading = start.components[0] * np.sqrt(eigenvalue - start.noise_variance)
+    loading = start.components[0] * np.sqrt(start.variances[0] - start.noise_variance)
     precision = 1 + np.sum(loading[1:] ** 2) / start.noise_variance
     np.testing.assert_allclose(deviation[1:], precision**-0.5, rtol=1e-4)
     np.testing.assert_allclose(deviation[0], 1.0, rtol=1e-4)

@@ -53,8 +53,7 @@ def test_log_variance_cannot_overflow(start, x, output):
 
 def test_importance_sampling_is_exact_for_probabilistic_pca(start, x):
     """With the exact posterior every weight is the likelihood itself."""
-    eigenvalues = start.variances * (start.n_rows - 1) / start.n_rows
-    loading = start.components.T * np.sqrt(eigenvalues - start.noise_variance)
+    loading = start.components.T * np.sqrt(start.variances - start.noise_variance)
     covariance = loading @ loading.T + start.noise_variance * np.eye(4)
     exact = stats.multivariate_normal(np.zeros(4), covariance).logpdf(x.numpy())
     noise = torch.randn(3, 1, generator=torch.Generator().manual_seed(0))
