@@ -178,10 +178,10 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         it has to be below (None with ``guard=False``), `n_rows` held out, mean losses
         of a row `network_loss` and `pca_loss`, the `gain` that the network has or would
         have had, and `pca_kept`; prints as a sentence. None where nothing was compared.
-    explained_variance_ratio_ : ndarray of shape (n_components_,)
+    explained_variance_ratio_ : ndarray of shape (`n_components_`,)
         Of ordered codes: share of the variance that each column adds on held-out rows,
         never negative. The sum is what all of them explain.
-    explained_variance_ : ndarray of shape (n_components_,)
+    explained_variance_ : ndarray of shape (`n_components_`,)
         The same in X's squared units.
     explained_variance_curve_ : object or None
         Of ordered codes, for each number of trained columns: `n_components`, the share
