@@ -332,6 +332,8 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         is_asked_for = module.corruption is not None or module.penalty is not None
         if module.networks_on or is_asked_for or start.components is None:
             return
+        if not isinstance(self.n_components, Integral):
+            return
         # Rows that are all alike have no number of components that would be right.
         if 0 < start.rank < self.n_components_:
             warn(

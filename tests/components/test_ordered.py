@@ -229,6 +229,12 @@ def test_a_share_of_variance_takes_the_fewest_columns_that_explain_it(digits, sh
     assert model.get_params()["n_components"] == share
 
 
+def test_a_share_of_few_rows_says_nothing_of_columns(rng):
+    X = rng.normal(size=(2, 4))
+    model = AutoencoderTransformer(0.9, random_state=0).fit(X)
+    assert model.n_components_ == 1
+
+
 def test_auto_finds_the_factors(rng):
     factors = rng.normal(size=(600, 3))
     X = factors @ rng.normal(size=(3, 15)) + 0.2 * rng.normal(size=(600, 15))
