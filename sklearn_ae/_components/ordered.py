@@ -41,7 +41,7 @@ class OrderedFitting(AutoencoderFitting):
         is_number = isinstance(self.n_components, Integral)
         return bool(self.ordered) or not is_number
 
-    def _n_trained(self):
+    def _n_ordered(self):
         """Return how many columns `ordered` asks for; None leaves it to the others."""
         is_flag = isinstance(self.ordered, bool | np.bool_)
         return None if is_flag else int(self.ordered)
@@ -49,7 +49,7 @@ class OrderedFitting(AutoencoderFitting):
     def _n_columns(self, X):
         if not self._is_ordered():
             return super()._n_columns(X)
-        most, asked = min(X.shape), self._n_trained()
+        most, asked = min(X.shape), self._n_ordered()
         if isinstance(self.n_components, Integral):
             if asked is None:
                 return int(self.n_components)
@@ -81,7 +81,7 @@ class OrderedFitting(AutoencoderFitting):
 
     def _n_worth_training(self, left, n_features):
         """Return how many columns to train, by what PCA leaves with 1, 2 and so on."""
-        is_fixed = self._n_trained() is not None
+        is_fixed = self._n_ordered() is not None
         n_columns = max(1, np.count_nonzero(left > LEFT))
         # The last axis of rows that lie in a space of few counts as well.
         is_last = np.count_nonzero(left > EXACT) == n_columns
@@ -106,6 +106,16 @@ class OrderedFitting(AutoencoderFitting):
             module.bends = bool(module.n_trained >= self.n_components)
         return rows, start
 
+    def _continue(self, X, who):
+        if self._is_ordered() != hasattr(self.net_.module_, "gates"):
+            before = "not " if self._is_ordered() else ""
+            raise ValueError(
+                f"ordered={self.ordered!r} cannot be set now: codes were {before}"
+                f"ordered, and {who} continues with the same network; call fit with "
+                "warm_start=False to start afresh."
+            )
+        return super()._continue(X, who)
+
     def _left_by_target(self):
         """Return what PCA has to leave at most for `n_components` to be in reach."""
         return (1 - self.n_components) * (1 - MARGIN)
@@ -116,7 +126,7 @@ class OrderedFitting(AutoencoderFitting):
         Where `ordered` says how many columns to train it is the same for all of them,
         but for those that need columns with next to nothing left to explain.
         """
-        if self._n_trained() is None:
+        if self._n_ordered() is None:
             return self.n_components
         is_share = isinstance(self.n_components, Real) and self.n_components < 1
         if is_share and self._left_by_target() < LEFT:
@@ -134,6 +144,11 @@ class OrderedFitting(AutoencoderFitting):
         if self._is_ordered() and self.init == "pca" and rows.valid is not None:
             self._untrained = copy.deepcopy(self.net_.module_.state_dict())
         return self._expected
+
+    def _switch_networks_on(self):
+        super()._switch_networks_on()
+        if self._is_ordered():
+            self.net_.module_.open_gates()
 
     def _look(self, rows, rng):
         """Ask of some numbers of columns, of which most is to be expected counts."""

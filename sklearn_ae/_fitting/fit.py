@@ -78,6 +78,10 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         """Whether the fit of such rows was taken over from another; not by default."""
         return False
 
+    def _switch_networks_on(self):
+        """Let all that is to be trained take part, whatever a guard switched off."""
+        self.net_.module_.use_networks(True)
+
     def _refine(self, rows, continued):
         """Better what training gave, by the held-out rows; nothing by default."""
 
@@ -225,7 +229,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
             else:
                 rows = self._continue(X, "partial_fit")
             with self.net_.restored_on_error():
-                self.net_.module_.use_networks(True)
+                self._switch_networks_on()
                 seed = self._stream.randint(2**31)
                 rows = all_rows(rows, self.net_)
                 run(self, rows, seed, max_epochs=1, scheduled=False)
@@ -317,7 +321,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
             self.gain_over_pca_ = 0.0
             self.pca_loss_ = float(net.row_losses(rows.valid).mean())
             return rows
-        module.use_networks(True)
+        self._switch_networks_on()
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True, outlook=found)
         if rows.valid is None:
             return None

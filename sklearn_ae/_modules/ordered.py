@@ -84,7 +84,12 @@ class OrderedAutoencoder(Autoencoder):
         in_use = shares.flip(0).cumsum(0).flip(0)
         in_use[0] = math.inf
         self.register_buffer("in_use", in_use.float())
-        self.register_buffer("gates", (weights > 0).float())
+        self.register_buffer("gates", torch.empty(n_components))
+        self.open_gates()
+
+    def open_gates(self):
+        """Let the decoder network count for every prefix that it is trained for."""
+        self.gates.copy_(self.row_weights > 0)
 
     @property
     def codes_bend(self):

@@ -346,6 +346,30 @@ def test_partial_fit_and_warm_starts_keep_the_order(make_ae, curved):
         model.fit(curved)
 
 
+def test_what_the_guard_switched_off_is_trained_by_partial_fit(make_ae, noise, rng):
+    model = make_ae(n_components=3, ordered=True).fit(noise)
+    module = model.net_.module_
+    assert not module.gates.any()
+    t = rng.uniform(-1, 1, size=(300, 6))
+    curved = np.c_[3 * t, 3 * t**2]
+    before = module.gates.clone()
+    model.partial_fit(curved)
+    assert (module.gates > before).all()
+    scores = [model.partial_fit(curved).score(curved) for _ in range(20)]
+    assert scores[-1] > scores[0] + 0.01
+
+
+@pytest.mark.parametrize(("before", "after"), [(False, True), (True, False)])
+def test_codes_are_not_ordered_by_going_on(make_ae, curved, before, after):
+    model = make_ae(ordered=before, warm_start=True).fit(curved)
+    codes = model.transform(curved)
+    model.set_params(ordered=after)
+    for going_on in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=f"ordered={after} cannot be set now"):
+            going_on(curved)
+    np.testing.assert_array_equal(model.transform(curved), codes)
+
+
 def test_the_same_seed_gives_the_same_codes(make_ae, curved):
     model = make_ae(n_components=3, ordered=True)
     first, second = (clone(model).fit_transform(curved) for _ in range(2))
