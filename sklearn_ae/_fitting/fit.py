@@ -14,6 +14,7 @@ from sklearn_ae._fitting.guard import Guarding
 from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
 from sklearn_ae._fitting.start import centred_float32, fit_start
+from sklearn_ae._inference import chunk_rows, chunks, thinned
 from sklearn_ae._modules.links import DomainError
 from sklearn_ae._training.callbacks import renewed
 from sklearn_ae._training.run import all_rows, run, tell_interrupt
@@ -81,6 +82,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
     def _switch_networks_on(self):
         """Let all that is to be trained take part, whatever a guard switched off."""
         self.net_.module_.use_networks(True)
+        self.net_.module_.lift_ranges()
 
     def _refine(self, rows, continued):
         """Better what training gave, by the held-out rows; nothing by default."""
@@ -178,6 +180,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
                 rows = self._continue(X, "warm_start=True")
                 with self.net_.restored_on_error():
                     compared = self._train(rows, continued=True)
+                self._bound_networks(X)
                 # One row tells no variance.
                 if len(rows) > 1:
                     self._choose_axes(X, continued)
@@ -186,6 +189,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
                 rows, start = self._begin(X)
                 compared = self._train_from(start, rows)
                 self._warn_of_empty_columns(start)
+                self._bound_networks(X)
                 self._choose_axes(X, continued)
                 self._finish(X, compared)
         tell_interrupt(self.net_)
@@ -234,6 +238,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
                 rows = all_rows(rows, self.net_)
                 run(self, rows, seed, max_epochs=1, scheduled=False)
             self._forget_comparison()
+            self._bound_networks(X)
             if first:
                 self._choose_axes(X, continued=False)
             self._finish(X, None)
@@ -329,6 +334,20 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         if self.init == "pca":
             self._compare_with_pca(rows)
         return rows
+
+    def _bound_networks(self, X):
+        """Have networks fade to PCA beyond the rows X, and those of fits before."""
+        module = self.net_.module_
+        if not module.networks_on or module.decode_weight is None:
+            return
+        n_rows = chunk_rows(max(self.n_features_in_, self.n_components_))
+
+        def centred(rows):
+            return centred_float32(rows, self.mean_)
+
+        with own_modes(inference=True):
+            for _, x in chunks(self.net_, thinned(X), centred, n_rows):
+                module.take_in(x)
 
     def _warn_of_empty_columns(self, start):
         """Warn of components beyond the rank, where no network fills their columns."""

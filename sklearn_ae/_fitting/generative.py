@@ -7,13 +7,13 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_ae._draws import row_draws
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._fitting.guard import paired_t_test, with_worst_twice
 from sklearn_ae._fitting.start import largest_noise_variance
 from sklearn_ae._fitting.verdict import MOST_ROWS, can_judge, look_for_structure
 from sklearn_ae._inference import thinned
 from sklearn_ae._modules.defended import DefendedDensity
-from sklearn_ae._modules.draws import row_draws
 from sklearn_ae._training.callbacks import KLWarmUp
 from sklearn_ae._training.run import follows_budget, run
 from sklearn_ae._utils import own_modes, resolve
@@ -260,8 +260,11 @@ class GenerativeFitting(Fitting):
 
     def _after_training(self, X, rows):
         self._choose_prior(rows)
-        order = self.net_.module_.axes.order().cpu().numpy()
-        mean, deviation = (part[:, order] for part in self._moments(thinned(X)))
+        module = self.net_.module_
+        moments = self._moments(thinned(X))
+        module.unshrinking.take(*moments)
+        order = module.axes.order().cpu().numpy()
+        mean, deviation = (part[:, order] for part in moments)
         variance = np.square(deviation)
         kl = 0.5 * (np.square(mean) + variance - 1 - np.log(variance))
         self.kl_per_component_ = kl.mean(axis=0)

@@ -7,36 +7,17 @@ prior's scale); ``encode`` and ``decode`` speak of them as their axes hand them 
 first in PCA's units.
 """
 
-from contextlib import contextmanager
-
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from sklearn_ae._modules.axes import CodeAxes
 from sklearn_ae._modules.gaps import doubles, linear_fill
+from sklearn_ae._modules.running import SeenRange, running_statistics
 
 # Seeds the draws of validation, the same in every epoch.
 VALIDATION_SEED = 0
 # Share of the observed values that rows which miss some hide from the encoder as well.
 HIDDEN = 0.2
-
-
-@contextmanager
-def running_statistics(network):
-    """Let batch normalisation go by the statistics that it has gathered so far."""
-    gathering = [
-        part
-        for part in network.modules()
-        if isinstance(part, _BatchNorm) and part.training and part.track_running_stats
-    ]
-    for part in gathering:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in gathering:
-            part.training = True
 
 
 class TwoPaths(nn.Module):
@@ -59,6 +40,8 @@ class TwoPaths(nn.Module):
     ----------
     axes : CodeAxes
         From inner codes to those handed out.
+    input_range, code_range : SeenRange
+        What the networks were shown; outside of training they fade beyond it.
     networks_on : bool
         False leaves the linear path alone: PCA, or probabilistic PCA.
     incomplete : bool
@@ -119,6 +102,8 @@ class TwoPaths(nn.Module):
                 array = torch.as_tensor(array, dtype=torch.float32).contiguous()
             self.register_buffer(name, array)
         self.axes = CodeAxes(frame.code_scale)
+        self.input_range = SeenRange(len(self.input_scale))
+        self.code_range = SeenRange(len(self.code_branch_scale))
 
     @property
     def codes_bend(self):
@@ -183,11 +168,33 @@ class TwoPaths(nn.Module):
 
     def _encoder_output(self, x, missing):
         """Return what the encoder network gives for filled rows."""
-        x = x * self.input_scale
+        flags = []
         if self.takes_flags:
-            flags = torch.zeros_like(x) if missing is None else missing.to(x.dtype)
-            x = torch.cat([x, flags], dim=1)
-        return self._run(self.encoder, x)
+            flags = [torch.zeros_like(x) if missing is None else missing.to(x.dtype)]
+        return self._faded(self.encoder, x * self.input_scale, self.input_range, *flags)
+
+    def _decoder_output(self, code, *flags):
+        """Return what the decoder network gives for inner codes, or their prefixes."""
+        return self._faded(self.decoder, code, self.code_range, *flags)
+
+    def _faded(self, network, x, seen_range, *flags):
+        """Run a network on rows and flags, and let it fade beyond what it has seen."""
+        share = None
+        if seen_range.is_known and not self.training:
+            x, share = seen_range(x)
+        output = self._run(network, torch.cat([x, *flags], dim=1) if flags else x)
+        return output if share is None else output * share
+
+    def lift_ranges(self):
+        """Have the networks not fade while training goes on."""
+        self.input_range.lift()
+        self.code_range.lift()
+
+    def take_in(self, x):
+        """Have the networks fade beyond these rows, and those taken in before."""
+        inputs, code = self._shown(x, self._generator(x))
+        self.input_range.widen(inputs * self.input_scale)
+        self.code_range.widen(code)
 
     def _run(self, network, x):
         if self.training and len(x) == 1:
@@ -272,7 +279,7 @@ class TwoPaths(nn.Module):
         parameter = self.cost.link.link(linear)
         if self.networks_on:
             parameter = torch.addcmul(
-                parameter, self.output_branch_scale, self._run(self.decoder, code)
+                parameter, self.output_branch_scale, self._decoder_output(code)
             )
         return parameter
 
@@ -281,8 +288,26 @@ class TwoPaths(nn.Module):
         return self.cost.link.mean(self.parameter(code))
 
     def decode(self, code):
-        """Return centred mean reconstructions of codes as they are handed out."""
-        return self._decoded(self.axes.inward(code))
+        """Return centred reconstructions from codes as they are handed out."""
+        return self._reconstructed(self.axes.inward(code))
+
+    def _reconstructed(self, code):
+        """Return centred reconstructions of rows from their inner codes."""
+        return self._decoded(code)
+
+    def squares(self, x, unit):
+        """Return each row's squared error and squared length, over observed values.
+
+        Both are over `unit` squared, and in double precision, so that nothing which
+        float32 has overflows.
+        """
+        x, missing = self.without_nan(x)
+        code = self._encoding(missing)(x)
+        errors = (x - self._reconstructed(code)) / unit
+        if missing is not None:
+            errors = errors.masked_fill(missing, 0.0)
+        parts = [doubles(part).square().sum(1) for part in (errors, x / unit)]
+        return torch.stack(parts, dim=1)
 
     def _with_linear_path(self, code, x):
         """Add the linear part to the codes of the network, which may be None."""
@@ -328,6 +353,12 @@ class Autoencoder(TwoPaths):
             code = self.code_branch_scale * self._encoder_output(x, missing)
         return self._with_linear_path(code, x)
 
+    def _shown(self, x, generator):
+        """Return filled rows as training has them, and what the decoder gets."""
+        x, missing = self.without_nan(x)
+        x = self.filled(self._corrupted(x, generator), missing)
+        return x, self.inner_code(x, missing)
+
     @staticmethod
     def _hidden(missing, generator):
         """Return where the encoder sees no value: some of the observed ones are hidden.
@@ -356,16 +387,3 @@ class Autoencoder(TwoPaths):
         )
         terms = {"reconstruction": reconstruction}
         return self._with_penalty(terms, code, encode, seen, generator)
-
-    def squares(self, x, unit):
-        """Return each row's squared error and squared length, over observed values.
-
-        Both are over `unit` squared, and in double precision, so that nothing which
-        float32 has overflows.
-        """
-        x, missing = self.without_nan(x)
-        errors = (x - self._decoded(self._encoding(missing)(x))) / unit
-        if missing is not None:
-            errors = errors.masked_fill(missing, 0.0)
-        parts = [doubles(part).square().sum(1) for part in (errors, x / unit)]
-        return torch.stack(parts, dim=1)

@@ -144,9 +144,9 @@ class OrderedAutoencoder(Autoencoder):
         parameter = self.cost.link.link(linear)
         if not self.networks_on:
             return parameter
-        seen = torch.cat([code, used], dim=1) if self.takes_prefix else code
+        flags = [used] if self.takes_prefix else []
         scale = self._last(used) @ (self.branch_scales * self.gates[:, None])
-        return torch.addcmul(parameter, scale, self._run(self.decoder, seen))
+        return torch.addcmul(parameter, scale, self._decoder_output(code, *flags))
 
     @staticmethod
     def _last(used):

@@ -5,6 +5,7 @@ import math
 import torch
 
 from sklearn_ae._modules.autoencoder import TwoPaths
+from sklearn_ae._modules.axes import Unshrinking
 from sklearn_ae._modules.gaps import doubles, precision_factor
 
 # Log variances stay within this distance of where they start, so that no exponential
@@ -36,6 +37,8 @@ class VariationalAutoencoder(TwoPaths):
 
     Attributes
     ----------
+    unshrinking : Unshrinking
+        What posterior means are multiplied by before they are decoded.
     kl_weight : Tensor of no dimensions
         The weight in training, which a warm-up changes between steps. It is not part of
         the state: the weights of any epoch go with the last one.
@@ -59,6 +62,7 @@ class VariationalAutoencoder(TwoPaths):
     ):
         super().__init__(encoder, decoder, frame, cost, **parts)
         self.prior = prior
+        self.unshrinking = Unshrinking(self.n_components)
         self.beta = beta
         self.free_bits = free_bits
         self.n_draws = n_draws
@@ -109,6 +113,13 @@ class VariationalAutoencoder(TwoPaths):
     def inner_code(self, x, missing=None):
         """Return the posterior means of filled rows."""
         return self.posterior(x, missing)[0]
+
+    def _shown(self, x, generator):
+        """Return filled rows as training has them, and draws of their codes."""
+        x, missing = self.without_nan(x)
+        x = self._corrupted(self.cost.drawn(x, generator), generator)
+        x = self.filled(x, missing)
+        return x, self.reparameterised(*self.posterior(x, missing), generator)
 
     def reparameterised(self, mean, log_variance, generator):
         """Draw one code a row: the mean plus standard deviations of normal noise."""
@@ -301,6 +312,15 @@ class VariationalAutoencoder(TwoPaths):
     def generated(self, code):
         """Return centred mean rows at codes on the prior's scale."""
         return self._decoded(code)
+
+    def _reconstructed(self, code):
+        """Return centred reconstructions of rows from their posterior means."""
+        if self.networks_on or self.decode_weight is None:
+            return self._decoded(self.unshrinking(code))
+        # Exactly; an axis of no more than noise has no loading, and nothing to undo.
+        loading = torch.linalg.vector_norm(self.decode_weight, dim=1)
+        factor = torch.where(loading > 0, self.axes.scale / loading, 1.0)
+        return self._decoded(code * factor)
 
     def draw(self, code, generator):
         """Draw centred rows from the likelihood at codes on the prior's scale."""

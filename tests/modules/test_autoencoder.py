@@ -54,6 +54,7 @@ def test_networks_can_be_switched_off_and_on(start, x, build):
     encoder = Constant(1.0) if build is autoencoder else Constant(1.0, 1.0)
     module = build(start, encoder, Constant(1.0, 2.0, 3.0, 4.0))
     plain = build(start)
+    plain.use_networks(False)
     module.use_networks(False)
     torch.testing.assert_close(module.encode(x), plain.encode(x))
     torch.testing.assert_close(module.decode(x[:, :1]), plain.decode(x[:, :1]))

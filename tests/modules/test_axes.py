@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_ae._modules.axes import CodeAxes
+from sklearn_ae._modules.axes import CodeAxes, Unshrinking
 
 
 def permutation():
@@ -64,3 +64,19 @@ def test_a_map_that_is_taken_leaves_saved_states_alone(rng):
     axes.take(*(rng.normal(size=shape) for shape in ((3, 3), (3, 3), 3)))
     assert all(torch.equal(state[name], before[name]) for name in before)
     assert axes.matrix.dtype == torch.float32
+
+
+def test_means_are_decoded_over_their_share_of_the_variance(rng):
+    mean = rng.normal(size=(50, 2)) * [2.0, 0.5]
+    mean *= [2.0, 0.5] / mean.std(axis=0, ddof=1)
+    unshrinking = Unshrinking(2)
+    code = torch.ones(1, 2)
+    assert torch.equal(unshrinking(code), code)
+    unshrinking.take(mean, np.full((50, 2), 0.5))
+    torch.testing.assert_close(unshrinking(code), torch.tensor([[1.0625, 2.0]]))
+
+
+def test_noise_of_columns_that_say_nothing_is_not_magnified_without_end(rng):
+    unshrinking = Unshrinking(1)
+    unshrinking.take(1e-6 * rng.normal(size=(50, 1)), np.ones((50, 1)))
+    assert unshrinking.factor.item() == pytest.approx(Unshrinking.most)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from sklearn_ae._modules.draws import _normal, row_draws, row_seeds
+from sklearn_ae._draws import _normal, row_draws, row_seeds
 
 ROWS = {
     "normal": lambda rng: rng.normal(size=(4000, 5)),
