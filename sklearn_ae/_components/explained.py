@@ -60,7 +60,7 @@ def explained_variance_curve(squares, pca_squares, *, held_out):
     n_rows = len(squares)
     distance = squares[:, 0].mean()
     shares, pca_shares = (
-        1 - part[:, 1:].mean(axis=0) / distance if distance > 0 else 0.0 * part[0, 1:]
+        _explained(part[:, 1:].mean(axis=0), distance)
         for part in (squares, pca_squares)
     )
     # The error of a ratio of means, to first order.
@@ -76,6 +76,14 @@ def explained_variance_curve(squares, pca_squares, *, held_out):
         n_rows=n_rows,
         held_out=held_out,
     )
+
+
+def _explained(errors, distance):
+    """Return shares; rows at the mean are explained where they are given back.
+
+    So have it scikit-learn's `r2_score` and the estimators' `score`.
+    """
+    return 1 - errors / distance if distance > 0 else 1 - np.sign(errors)
 
 
 def fewest_columns(curve, share):

@@ -48,10 +48,16 @@ def test_the_standard_error_is_that_of_other_draws(rng):
     assert told == pytest.approx(spread, rel=0.15)
 
 
-def test_rows_at_the_mean_have_no_variance_to_explain():
+def test_rows_at_the_mean_are_explained_where_they_are_given_back():
     squares = np.zeros((5, 3))
-    curve = explained_variance_curve(squares, squares, held_out=True)
-    np.testing.assert_array_equal(curve.explained, 0.0)
+    without_pca = np.full_like(squares, np.nan)
+    curve = explained_variance_curve(squares, without_pca, held_out=True)
+    np.testing.assert_array_equal(curve.explained, 1.0)
+    assert np.isnan(curve.pca_explained).all()
+    assert fewest_columns(curve, 0.5) == 1
+    wrong = squares + [0.0, 1.0, 0.0]
+    curve = explained_variance_curve(wrong, squares, held_out=True)
+    np.testing.assert_array_equal(curve.explained, [0.0, 1.0])
     assert fewest_columns(curve, 0.5) == 2
 
 

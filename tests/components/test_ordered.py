@@ -374,3 +374,21 @@ def test_the_same_seed_gives_the_same_codes(make_ae, curved):
     model = make_ae(n_components=3, ordered=True)
     first, second = (clone(model).fit_transform(curved) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"ordered": 4},
+        {"corruption": "gaussian"},
+        {"guard": False, "early_stopping": False, "validation_fraction": None},
+    ],
+)
+@pytest.mark.parametrize("n_components", [0.5, 0.95, "auto"])
+def test_rows_that_are_all_alike_take_one_column(make_ae, n_components, params):
+    X = np.full((50, 5), 0.1)
+    model = make_ae(n_components=n_components, **params).fit(X)
+    assert model.n_components_ == 1
+    np.testing.assert_array_equal(model.explained_variance_, 0.0)
+    np.testing.assert_allclose(model.reconstruct(X), X)
