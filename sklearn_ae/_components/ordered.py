@@ -69,14 +69,15 @@ class OrderedFitting(AutoencoderFitting):
     def _start_of(self, start, X):
         """Leave columns out that would have nothing to explain."""
         total = self._total_variance = float(np.square(start.feature_scale).sum())
+        self._next_fall = 0.0
         if start.components is None or not self._is_ordered():
             return start
         left = np.square(start.residual_scales()).sum(axis=1) / (total or 1.0)
         n_columns = self._n_worth_training(left, len(start.mean))
         # By which share what PCA leaves falls with one more component.
         beyond = left[n_columns - 1 : n_columns + 1]
-        is_told = len(beyond) == 2 and beyond[1] > EXACT
-        self._next_fall = float(np.log(beyond[0] / beyond[1])) if is_told else 0.0
+        if len(beyond) == 2 and beyond[1] > EXACT:
+            self._next_fall = float(np.log(beyond[0] / beyond[1]))
         return start.shortened(n_columns)
 
     def _n_worth_training(self, left, n_features):

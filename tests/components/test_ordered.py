@@ -376,11 +376,20 @@ def test_the_same_seed_gives_the_same_codes(make_ae, curved):
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.parametrize("ordered", [False, 4])
+def test_auto_needs_no_pca(make_ae, curved, ordered):
+    model = make_ae(n_components="auto", ordered=ordered, init="random").fit(curved)
+    assert 1 <= model.n_components_ <= 6
+    assert model.transform(curved).shape == (200, model.n_components_)
+    assert np.isnan(model.explained_variance_curve_.pca_explained).all()
+
+
 @pytest.mark.parametrize(
     "params",
     [
         {},
         {"ordered": 4},
+        {"init": "random"},
         {"corruption": "gaussian"},
         {"guard": False, "early_stopping": False, "validation_fraction": None},
     ],
