@@ -58,7 +58,9 @@ class ComponentwiseAutoencoder(ReconstructingAutoencoder):
         Returns
         -------
         estimator : AutoencoderTransformer
-            A copy, which shares nothing with this one but its callbacks.
+            A copy, which shares nothing with this one but its callbacks. Its
+            `n_components` is the number, and its `ordered` True unless it was given:
+            fitted anew, or a clone of it, it has ordered codes as well.
 
         Raises
         ------
@@ -80,5 +82,7 @@ class ComponentwiseAutoencoder(ReconstructingAutoencoder):
         kept = {id(callback): callback for _, callback in self.net_.callbacks_}
         shorter = copy.deepcopy(self, kept)
         shorter.n_components = shorter._n_asked = int(n_components)
+        # They were by a share, or "auto", that is no more.
+        shorter.ordered = shorter.ordered or True
         shorter._hand_out(int(n_components))
         return shorter

@@ -86,6 +86,22 @@ def test_truncating_changes_nothing_here(fitted, digits):
     assert fitted.n_components_ == fitted.n_components == 8
 
 
+@pytest.mark.parametrize(
+    ("n_components", "ordered"), [(0.9, False), ("auto", np.False_), (3, True), (3, 4)]
+)
+def test_a_truncated_estimator_is_ordered_when_it_goes_on(
+    make_ae, curved, n_components, ordered
+):
+    model = make_ae(n_components=n_components, ordered=ordered, warm_start=True)
+    shorter = model.fit(curved).truncate(1)
+    assert shorter.ordered is (ordered or True)
+    assert model.ordered is ordered
+    for going_on in (shorter.partial_fit, shorter.fit, clone(shorter).fit):
+        again = going_on(curved)
+        assert again.n_components_ == 1
+        assert again.explained_variance_curve_ is not None
+
+
 def test_the_guard_of_a_truncated_estimator_is_of_its_prefix(fitted):
     gains = [fitted.truncate(j).gain_over_pca_ for j in range(1, 9)]
     assert gains[-1] == fitted.gain_over_pca_
