@@ -108,6 +108,8 @@ class OrderedFitting(AutoencoderFitting):
         return rows, start
 
     def _continue(self, X, who):
+        # Which size is asked for comes first: it may be what makes codes ordered.
+        rows = super()._continue(X, who)
         if self._is_ordered() != hasattr(self.net_.module_, "gates"):
             before = "not " if self._is_ordered() else ""
             raise ValueError(
@@ -115,7 +117,7 @@ class OrderedFitting(AutoencoderFitting):
                 f"ordered, and {who} continues with the same network; call fit with "
                 "warm_start=False to start afresh."
             )
-        return super()._continue(X, who)
+        return rows
 
     def _left_by_target(self):
         """Return what PCA has to leave at most for `n_components` to be in reach."""

@@ -375,6 +375,15 @@ def test_what_the_guard_switched_off_is_trained_by_partial_fit(make_ae, noise, r
     assert scores[-1] > scores[0] + 0.01
 
 
+@pytest.mark.parametrize(("before", "after"), [(0.8, 2), ("auto", 2), (2, 0.8)])
+def test_another_size_is_what_is_told_of_when_it_is_set(make_ae, curved, before, after):
+    model = make_ae(n_components=before, warm_start=True).fit(curved)
+    model.set_params(n_components=after)
+    for going_on in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=f"n_components was {before} and is now"):
+            going_on(curved)
+
+
 @pytest.mark.parametrize(("before", "after"), [(False, True), (True, False)])
 def test_codes_are_not_ordered_by_going_on(make_ae, curved, before, after):
     model = make_ae(ordered=before, warm_start=True).fit(curved)
