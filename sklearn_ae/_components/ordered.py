@@ -100,6 +100,7 @@ class OrderedFitting(AutoencoderFitting):
         return (start.shortened(1) if is_ordered else start).is_exact
 
     def _begin(self, X):
+        self._n_kept = None
         rows, start = super()._begin(X)
         if self._is_ordered() and isinstance(self.n_components, Integral):
             module = self.net_.module_
@@ -108,6 +109,7 @@ class OrderedFitting(AutoencoderFitting):
         return rows, start
 
     def _continue(self, X, who):
+        self._n_kept = None
         # Which size is asked for comes first: it may be what makes codes ordered.
         rows = super()._continue(X, who)
         if self._is_ordered() != hasattr(self.net_.module_, "gates"):
@@ -152,6 +154,15 @@ class OrderedFitting(AutoencoderFitting):
         super()._switch_networks_on()
         if self._is_ordered():
             self.net_.module_.open_gates()
+
+    def _keep_columns(self):
+        """Choose no other number of columns: what is behind them expects these."""
+        if not self._is_ordered():
+            return
+        self._n_kept = self.n_components_
+        module = self.net_.module_
+        # Columns with which PCA reproduced the rows are its scores.
+        module.bends = bool(module.bends and self._n_kept <= module.n_trained)
 
     def _look(self, rows, rng):
         """Ask of some numbers of columns, of which most is to be expected counts."""
@@ -291,9 +302,11 @@ class OrderedFitting(AutoencoderFitting):
         self._hand_out(self._chosen_size())
 
     def _chosen_size(self):
-        """Return how many columns `n_components` means, by the curve."""
+        """Return how many columns `n_components` means, by the curve or from before."""
         if isinstance(self.n_components, Integral):
             return int(self.n_components)
+        if self._n_kept is not None:
+            return self._n_kept
         curve = self.explained_variance_curve_
         if self.n_components == "auto":
             return elbow(curve, self.n_features_in_, self._next_fall)

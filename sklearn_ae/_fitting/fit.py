@@ -84,6 +84,9 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         self.net_.module_.use_networks(True)
         self.net_.module_.lift_ranges()
 
+    def _keep_columns(self):
+        """Let codes have as many columns as before; they have by default."""
+
     def _refine(self, rows, continued):
         """Better what training gave, by the held-out rows; nothing by default."""
 
@@ -201,7 +204,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
 
         The first call takes the centre, the scales and the PCA from its rows, so make
         it large enough to represent the data; codes keep the axes that it, or the last
-        `fit`, gave them. No rows are held out, so there is neither
+        `fit`, gave them, and as many columns. No rows are held out, so there is neither
         early stopping nor a guard, and the learning rate stays constant.
 
         Parameters
@@ -234,6 +237,8 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
                 rows = self._continue(X, "partial_fit")
             with self.net_.restored_on_error():
                 self._switch_networks_on()
+                if not first:
+                    self._keep_columns()
                 seed = self._stream.randint(2**31)
                 rows = all_rows(rows, self.net_)
                 run(self, rows, seed, max_epochs=1, scheduled=False)

@@ -55,7 +55,8 @@ def test_rows_at_the_mean_are_explained_where_they_are_given_back():
     np.testing.assert_array_equal(curve.explained, 1.0)
     assert np.isnan(curve.pca_explained).all()
     assert fewest_columns(curve, 0.5) == 1
-    wrong = squares + [0.0, 1.0, 0.0]
+    wrong = squares.copy()
+    wrong[:, 1] = 1.0
     curve = explained_variance_curve(wrong, squares, held_out=True)
     np.testing.assert_array_equal(curve.explained, [0.0, 1.0])
     assert fewest_columns(curve, 0.5) == 2

@@ -362,6 +362,35 @@ def test_partial_fit_and_warm_starts_keep_the_order(make_ae, curved):
         model.fit(curved)
 
 
+@pytest.mark.parametrize("start", ["fit", "partial_fit"])
+@pytest.mark.parametrize("n_components", [0.6, 0.9, "auto"])
+def test_partial_fit_keeps_the_number_of_columns(
+    make_ae, curved, rng, n_components, start
+):
+    model = getattr(make_ae(n_components=n_components), start)(curved)
+    before = model.n_components_
+    # Of these the first column explains next to all, or none more than another.
+    line = np.repeat(10 * rng.normal(size=(100, 1)), 6, axis=1)
+    line += 0.01 * rng.normal(size=(100, 6))
+    for rows in (line, 10 * rng.normal(size=(100, 6)), curved):
+        model.partial_fit(rows)
+        assert model.n_components_ == before
+        assert model.transform(rows).shape == (len(rows), before)
+        assert model.explained_variance_ratio_.shape == (before,)
+    assert model.fit(line).n_components_ == 1
+
+
+def test_partial_fit_keeps_columns_with_which_pca_reproduces_the_rows(make_ae, noise):
+    model = make_ae(n_components=0.99999).fit(noise)
+    module = model.net_.module_
+    assert model.n_components_ == noise.shape[1] > module.n_trained
+    codes = model.transform(noise)
+    model.partial_fit(noise)
+    assert model.n_components_ == len(model.explained_variance_ratio_) == 12
+    np.testing.assert_array_equal(model.transform(noise), codes)
+    assert model.score(noise) == pytest.approx(1.0, abs=1e-6)
+
+
 def test_what_the_guard_switched_off_is_trained_by_partial_fit(make_ae, noise, rng):
     model = make_ae(n_components=3, ordered=True).fit(noise)
     module = model.net_.module_
