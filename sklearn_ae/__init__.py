@@ -11,10 +11,9 @@ from sklearn_ae import (
 )
 from sklearn_ae._estimators.autoencoder import AutoencoderTransformer
 from sklearn_ae._estimators.vae import VAETransformer
+from sklearn_ae._version import __version__ as __version__
 from sklearn_ae.displays._summary import summary
 from sklearn_ae.model_selection import fewest_components
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AutoencoderTransformer",

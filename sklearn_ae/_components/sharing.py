@@ -2,6 +2,7 @@
 
 import os
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from numbers import Integral
 from pickle import PicklingError
 
@@ -12,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_memory
 
 from sklearn_ae._components.ordered import OrderedFitting
+from sklearn_ae._version import __version__
 
 try:
     import fcntl
@@ -21,6 +23,9 @@ except ImportError:
 
 # Parameters that change nothing of what is trained.
 UNRELATED = {"memory", "verbose"}
+# Packages beside this one whose versions change what is trained, or cannot read what
+# another version has kept.
+TRAINED_WITH = ("numpy", "scikit-learn", "skorch", "torch")
 
 
 class SharedFitting(OrderedFitting):
@@ -105,7 +110,8 @@ def _key(estimator, X):
         name: _hash_of_parameter(estimator, name, params[name])
         for name in params.keys() - UNRELATED
     }
-    return _hash([type(estimator), parts, X])
+    versions = [__version__, *map(version, TRAINED_WITH)]
+    return _hash([versions, type(estimator), parts, X])
 
 
 def _hash_of_parameter(estimator, name, value):

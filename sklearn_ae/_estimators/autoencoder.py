@@ -154,7 +154,8 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         kept for each `n_components`. As in `sklearn.pipeline.Pipeline`, a training that
         is there is not repeated: callbacks are not called, nothing is printed, and fits
         with ``random_state=None`` become alike. Fits that ``warm_start=True`` continues
-        are not kept. Empty the folder when a new version of the package is installed.
+        are not kept. Those of other versions of the package, or of NumPy, scikit-learn,
+        skorch or torch, are not taken; to make room, empty the folder.
     random_state : int, RandomState or None, default=None
         Seeds the split, the weights, the batches and all noise. None takes a seed from
         NumPy's global generator, which an int leaves alone; torch's is never used, but

@@ -1,6 +1,7 @@
 """Trainings that fits share through `memory`."""
 
 import pickle
+from importlib.metadata import version
 from threading import Lock, Thread
 
 import joblib
@@ -18,6 +19,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklearn_ae import AutoencoderTransformer, fewest_components
+from sklearn_ae._components import sharing
 from sklearn_ae._components.sharing import _key
 from sklearn_ae.networks import MLP, Custom
 
@@ -126,6 +128,24 @@ def test_fits_share_nothing_but_the_training(make_shared, curved):
 def test_other_parameters_are_other_trainings(make_shared, trainings, curved, other):
     make_shared().fit(curved)
     make_shared(**other).fit(curved)
+    assert trainings[1]() == 2
+
+
+@pytest.mark.parametrize("package", ["sklearn_ae", *sharing.TRAINED_WITH])
+def test_other_versions_are_other_trainings(
+    make_shared, trainings, curved, monkeypatch, package
+):
+    def version_of_others(name):
+        return "0.0.1" if name == package else version(name)
+
+    make_shared(1).fit(curved)
+    make_shared(2).fit(curved)
+    assert trainings[1]() == 1
+    if package == "sklearn_ae":
+        monkeypatch.setattr(sharing, "__version__", "0.0.1")
+    else:
+        monkeypatch.setattr(sharing, "version", version_of_others)
+    make_shared(1).fit(curved)
     assert trainings[1]() == 2
 
 
