@@ -13,6 +13,7 @@ from sklearn_ae._estimators.imputation import PosteriorImputer
 from sklearn_ae._fitting.build import PART_CONSTRAINTS, Parts, build_variational
 from sklearn_ae._fitting.start import centred_float32
 from sklearn_ae._utils import (
+    Described,
     Interval,
     RandomStateLike,
     StrOptions,
@@ -211,6 +212,13 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     _parameter_constraints: dict = {
         **GenerativeAutoencoder._parameter_constraints,
         **PART_CONSTRAINTS,
+        "n_components": [
+            Described(
+                Interval(Integral, 1, None, closed="left").is_satisfied_by,
+                "an int in the range [1, inf); a share of the variance, or 'auto', is "
+                "for AutoencoderTransformer",
+            )
+        ],
         "likelihood": [
             StrOptions(set(LIKELIHOODS)),
             component("an instance from sklearn_ae.likelihoods"),

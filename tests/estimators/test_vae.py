@@ -41,6 +41,18 @@ def mean_kl(model, X):
     return rows.mean()
 
 
+@pytest.mark.parametrize("n_components", [0.95, "auto", "mle", None, 0, 2.0])
+def test_a_share_of_the_variance_is_for_the_other_estimator(
+    make_vae, curved, n_components
+):
+    with pytest.raises(
+        ValueError,
+        match=r"'n_components' parameter of VAETransformer must be an int .*; a share "
+        rf"of the variance, or 'auto', is for AutoencoderT.* Got {n_components!r}",
+    ):
+        make_vae(n_components=n_components).fit(curved)
+
+
 # ---- posterior
 
 
