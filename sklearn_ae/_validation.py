@@ -118,8 +118,11 @@ def check_rows(estimator, X, *, reset):
     return X
 
 
-def check_codes(estimator, X, widths):
-    """Return X as a finite array of codes, with one of the numbers of columns."""
+def check_codes(estimator, X, widths, remedy=""):
+    """Return X as a finite array of codes, with one of the numbers of columns.
+
+    `remedy` ends the sentence where it has another.
+    """
     X = check_array(
         X, dtype=[np.float64, np.float32], input_name="X", estimator=estimator
     )
@@ -127,7 +130,8 @@ def check_codes(estimator, X, widths):
         fewest = f"{widths[0]} to " if len(widths) > 1 else ""
         raise ValueError(
             f"X has {X.shape[1]} columns, but inverse_transform of "
-            f"{type(estimator).__name__} expects codes of {fewest}{widths[-1]} columns."
+            f"{type(estimator).__name__} expects codes of {fewest}{widths[-1]} columns"
+            f"{remedy}."
         )
     return X
 

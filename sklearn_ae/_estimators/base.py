@@ -35,9 +35,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
     def _n_features_out(self):
         return self.n_components_
 
-    def _code_widths(self):
-        """Return the numbers of columns that codes to decode may have."""
-        return [self.n_components_]
+    def _checked_codes(self, X):
+        """Return codes to decode, of one of the numbers of columns they may have."""
+        return check_codes(self, X, [self.n_components_])
 
     def _has_pca_s_codes(self, X, continued):
         """Whether codes of the training rows are PCA's, or probabilistic PCA's.
@@ -135,8 +135,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
             not finite.
         """
         check_is_fitted(self)
-        X = check_codes(self, X, self._code_widths())
-        return self._decode(X, self.net_.module_.decode)
+        return self._decode(self._checked_codes(X), self.net_.module_.decode)
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Encode rows and decode their codes.

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._estimators.reconstruction import ReconstructingAutoencoder
-from sklearn_ae._validation import check_count
+from sklearn_ae._validation import check_codes, check_count
 
 
 class ComponentwiseAutoencoder(ReconstructingAutoencoder):
@@ -38,11 +38,12 @@ class ComponentwiseAutoencoder(ReconstructingAutoencoder):
             )
         return self.explained_variance_curve_
 
-    def _code_widths(self):
-        """Return the numbers of columns that `inverse_transform` takes."""
+    def _checked_codes(self, X):
+        """Return codes to decode; of ordered ones the first columns are enough."""
+        n_components = self.n_components_
         if self.explained_variance_curve_ is None:
-            return super()._code_widths()
-        return range(1, self.n_components_ + 1)
+            return check_codes(self, X, [n_components], "; fewer need ordered=True")
+        return check_codes(self, X, range(1, n_components + 1))
 
     def truncate(self, n_components: int) -> Self:
         """Return a fitted estimator of an ordered code's first columns.

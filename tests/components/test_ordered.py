@@ -145,7 +145,7 @@ def test_codes_that_are_not_ordered_have_no_prefixes(make_ae, curved):
             getattr(model, name)
     with pytest.raises(AttributeError, match="truncate is there for ordered codes"):
         model.truncate(1)
-    with pytest.raises(ValueError, match="expects codes of 2 columns"):
+    with pytest.raises(ValueError, match="of 2 columns; fewer need ordered=True"):
         model.inverse_transform(np.zeros((3, 1)))
 
 
