@@ -92,7 +92,7 @@ def fewest_columns(curve, share):
     return int(enough[0]) + 1 if len(enough) else len(curve.n_components)
 
 
-def elbow(curve, n_features, next_fall=0.0):
+def elbow(curve, n_directions, next_fall=0.0):
     """Return the number of columns after which what is left falls least.
 
     The logarithm of the share that a column leaves of what was left before it, over
@@ -102,8 +102,8 @@ def elbow(curve, n_features, next_fall=0.0):
     Parameters
     ----------
     curve : ExplainedVarianceCurve
-    n_features : int
-        How many directions there are.
+    n_directions : int
+        How many there are in which rows may differ.
     next_fall : float, default=0.0
         Logarithm of the share that a column after the last would leave, with its sign
         turned; where it is not known, it counts as its part of what is left.
@@ -115,9 +115,9 @@ def elbow(curve, n_features, next_fall=0.0):
     """
     left = np.maximum(1 - np.append(0.0, curve.reached), SMALLEST_LEFT)
     falls = np.log(left[:-1] / left[1:])
-    n_left = np.maximum(n_features - curve.n_components, 1)
+    n_left = np.maximum(n_directions - curve.n_components, 1)
     least = np.log1p(1 / n_left)
     following = np.maximum(np.append(falls[1:], next_fall), least)
-    # As many columns as features are no reduction.
-    ratios = (falls / following)[: max(1, n_features - 1)]
+    # As many columns as that are no reduction.
+    ratios = (falls / following)[: max(1, n_directions - 1)]
     return int(np.argmax(ratios)) + 1

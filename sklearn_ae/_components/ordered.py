@@ -70,6 +70,8 @@ class OrderedFitting(AutoencoderFitting):
         """Leave columns out that would have nothing to explain."""
         total = self._total_variance = float(np.square(start.feature_scale).sum())
         self._next_fall = 0.0
+        # No more of them can be told apart by so many rows.
+        self._n_directions = min(len(X) - 1, X.shape[1])
         if start.components is None or not self._is_ordered():
             return start
         left = np.square(start.residual_scales()).sum(axis=1) / (total or 1.0)
@@ -309,7 +311,7 @@ class OrderedFitting(AutoencoderFitting):
             return self._n_kept
         curve = self.explained_variance_curve_
         if self.n_components == "auto":
-            return elbow(curve, self.n_features_in_, self._next_fall)
+            return elbow(curve, self._n_directions, self._next_fall)
         return fewest_columns(curve, self.n_components)
 
     def _hand_out(self, n_components):

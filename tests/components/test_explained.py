@@ -81,9 +81,9 @@ def test_the_elbow_is_where_factors_end(n_factors, noise, rng):
     variances = np.full(30, noise) * rng.uniform(0.9, 1.1, size=30)
     variances[:n_factors] += np.linspace(5, 1, n_factors)
     curve = curve_of_variances(np.sort(variances)[::-1])
-    assert elbow(curve, n_features=30) == n_factors
+    assert elbow(curve, n_directions=30) == n_factors
 
 
 def test_an_elbow_may_be_the_last_column_that_was_trained():
     # A curve through a sheet in space explains much of it; a sheet, nearly all.
-    assert elbow(curve_of([0.86, 0.98]), n_features=3) == 2
+    assert elbow(curve_of([0.86, 0.98]), n_directions=3) == 2

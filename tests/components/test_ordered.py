@@ -264,6 +264,13 @@ def test_auto_finds_the_space_that_rows_lie_in(rng):
     assert model.score(X) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("n_rows", [3, 10, 30])
+def test_auto_takes_fewer_columns_than_rows_can_differ_in(make_ae, rng, n_rows):
+    # Of so few rows PCA reproduces each with as many components as they differ in.
+    model = make_ae(n_components="auto").fit(rng.normal(size=(n_rows, 200)))
+    assert model.n_components_ < n_rows - 1
+
+
 def test_variances_are_those_of_x(noise):
     model = AutoencoderTransformer(4, ordered=True, random_state=0).fit(noise)
     pca = PCA(4).fit(noise)
