@@ -57,27 +57,34 @@ def fewest_components(cv_results: dict[str, Any]) -> int:
     >>> search.best_params_
     {'pca__n_components': 4}
     """
-    means = _mean_scores(cv_results)
+    metric = _metric(cv_results)
+    means = _mean_scores(cv_results, metric)
     sizes = _sizes(cv_results)
     # What could not be scored is no candidate.
     best = np.nanargmax(means)
-    enough = np.flatnonzero(means >= means[best] - _standard_error(cv_results, best))
+    error = _standard_error(cv_results, metric, best)
+    enough = np.flatnonzero(means >= means[best] - error)
     smallest = enough[sizes[enough] == sizes[enough].min()]
     return int(smallest[np.argmax(means[smallest])])
 
 
-def _mean_scores(cv_results):
-    if "mean_test_score" not in cv_results:
-        metrics = [
-            name.removeprefix("mean_test_")
-            for name in cv_results
-            if name.startswith("mean_test_")
-        ]
+def _metric(cv_results):
+    """Return the name of the search's only metric, "score" unless it was given one."""
+    metrics = [
+        name.removeprefix("mean_test_")
+        for name in cv_results
+        if name.startswith("mean_test_")
+    ]
+    if len(metrics) != 1:
         raise ValueError(
             f"fewest_components goes by one metric, and the search has {metrics}; give "
             "its scoring a single one."
         )
-    means = np.asarray(cv_results["mean_test_score"], dtype=float)
+    return metrics[0]
+
+
+def _mean_scores(cv_results, metric):
+    means = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
     if np.isnan(means).all():
         raise ValueError(
             "fewest_components needs a score, and all candidates' means are NaN; "
@@ -86,10 +93,10 @@ def _mean_scores(cv_results):
     return means
 
 
-def _standard_error(cv_results, index):
+def _standard_error(cv_results, metric, index):
     """Return that of a candidate's mean over the folds; zero where there is one."""
     scores = []
-    while (name := f"split{len(scores)}_test_score") in cv_results:
+    while (name := f"split{len(scores)}_test_{metric}") in cv_results:
         scores.append(cv_results[name][index])
     if len(scores) < 2:
         return 0.0

@@ -94,6 +94,21 @@ def test_candidates_without_a_size_do_not_compare():
         fewest_components(found)
 
 
+@pytest.mark.parametrize("scoring", [["accuracy"], {"mine": "accuracy"}])
+def test_one_metric_may_have_a_name(scoring):
+    X, y = load_iris(return_X_y=True)
+    plain, named = (
+        GridSearchCV(
+            make_pipeline(PCA(), LogisticRegression(max_iter=500)),
+            {"pca__n_components": [1, 2, 3, 4]},
+            scoring=given,
+            refit=fewest_components,
+        ).fit(X, y)
+        for given in ("accuracy", scoring)
+    )
+    assert plain.best_params_ == named.best_params_
+
+
 def test_several_metrics_are_named():
     X, y = load_iris(return_X_y=True)
     search = GridSearchCV(
