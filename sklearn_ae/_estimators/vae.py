@@ -106,7 +106,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     max_epochs : "auto" or int, default="auto"
         Most passes over the rows. With "auto" a normal likelihood with learned noise is
         trained for as long as held-out rows gain on probabilistic PCA, at most 3000
-        steps or 250 epochs. Other likelihoods, ``init="random"``, a `kl_warmup` above
+        steps or 250 epochs; not at all where closed-form tests say that nothing can be
+        gained, see `verdict_`. Other likelihoods, ``init="random"``, a `kl_warmup` above
         0, an `n_iter_no_change` of one's own and ``early_stopping=False`` have as many
         as make 2000 steps, within [20, 300]; beyond 100 000 rows, fewer than 20: 4 for
         a million.
@@ -156,6 +157,14 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         mean log-likelihoods `network_loss` and `pca_loss` in nats, the `gain` that the
         network has or would have had, and `pca_kept`; prints as a sentence. None where
         nothing was compared.
+    verdict_ : object or None
+        What tests before training found: `finding` is "clear", "hidden", "crowded",
+        "doubtful" or "pca"; `decoder_t` and `encoder_t` are the t values of what
+        networks may add to PCA, `shape_z` tells how far from normal PCA's codes are;
+        prints as a sentence. With "pca" no epoch is run, unless each feature has noise
+        of its own. None where the tests were not made: they need ``max_epochs="auto"``
+        that follows held-out rows, the guard, `networks.MLP` and complete rows, without
+        `corruption` and `penalty`.
     active_units_ : ndarray of shape (n_components,), bool
         Which columns of the code are in use: their posterior mean, on the scale of the
         standard normal prior, has a variance above 0.01 over the training rows [3]_.
@@ -167,7 +176,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     mean_ : ndarray of shape (n_features,)
         Column means of the training rows.
     n_iter_ : int
-        Number of epochs run.
+        Number of epochs run; 0 where nothing was trained.
     history_ : list of dict
         One row for each epoch: `epoch`, `train_loss`, `valid_loss`, each term of the
         loss such as `train_reconstruction`, and `dur` in seconds. Losses are per row,

@@ -16,10 +16,6 @@ class AutoencoderFitting(Fitting):
     Warning: this class should not be used directly. Use derived classes instead.
     """
 
-    def _forget_comparison(self):
-        super()._forget_comparison()
-        self.verdict_ = None
-
     def _outlook(self, rows, seed, continued):
         """Ask what PCA leaves, where "auto" epochs let the answer decide."""
         if not follows_budget(self, rows):

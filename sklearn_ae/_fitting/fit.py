@@ -71,6 +71,10 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         """
         return None
 
+    def _forget_comparison(self):
+        super()._forget_comparison()
+        self.verdict_ = None
+
     def _is_basis_free(self):
         """Whether the loss is the same in every orthonormal basis of features."""
         return False
@@ -87,7 +91,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
     def _keep_columns(self):
         """Let codes have as many columns as before; they have by default."""
 
-    def _refine(self, rows, continued):
+    def _refine(self, rows, outlook, continued):
         """Better what training gave, by the held-out rows; nothing by default."""
 
     @abstractmethod
@@ -335,7 +339,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         run(self, rows, seed, max_epochs=self.max_epochs, scheduled=True, outlook=found)
         if rows.valid is None:
             return None
-        self._refine(rows, continued)
+        self._refine(rows, found, continued)
         if self.init == "pca":
             self._compare_with_pca(rows)
         return rows

@@ -11,7 +11,7 @@ from sklearn_ae._draws import row_draws
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._fitting.guard import paired_t_test, with_worst_twice
 from sklearn_ae._fitting.start import largest_noise_variance
-from sklearn_ae._fitting.verdict import MOST_ROWS, can_judge, look_for_structure
+from sklearn_ae._fitting.verdict import MOST_ROWS, can_judge, look_for_likelihood
 from sklearn_ae._inference import thinned
 from sklearn_ae._modules.defended import DefendedDensity
 from sklearn_ae._training.callbacks import KLWarmUp
@@ -36,10 +36,6 @@ WIDENING = 1.1
 # Share of the epochs over which the divergence's weight rises in a second training, and
 # with a budget, of the steps before its first look.
 SECOND_WARM_UP, BUDGET_WARM_UP = 0.5, 1.0
-# What findings of the verdict are to a likelihood, where not the same. Codes that are
-# not normal may be gained where PCA leaves nothing, so that a short look is taken; and
-# a gain that shows late is not always large.
-OUTLOOKS = {"pca": "unlikely", "hidden": "unknown"}
 
 
 class GenerativeFitting(Fitting):
@@ -110,7 +106,8 @@ class GenerativeFitting(Fitting):
         Other likelihoods leave what they start from far behind at once, which hides
         whether the rest pays.
         """
-        counts = self.init == "pca" and self.net_.module_.cost.minimised_by_pca
+        cost = self.net_.module_.cost
+        counts = self.init == "pca" and cost.minimised_by_pca
         warms_up = self.kl_warmup not in ("auto", 0)
         if not counts or warms_up or not follows_budget(self, rows):
             return None
@@ -120,8 +117,13 @@ class GenerativeFitting(Fitting):
         chosen = rng.permutation(len(rows))[:MOST_ROWS]
         some_rows = rows.data[chosen].cpu().numpy()
         whitening = self._whitening(some_rows)
-        finding = look_for_structure(some_rows, *whitening, rng).finding
-        return OUTLOOKS.get(finding, finding)
+        self.verdict_ = look_for_likelihood(some_rows, *whitening, rng)
+        self._say(self.verdict_)
+        finding = self.verdict_.finding
+        if finding == "pca" and not cost.has_one_variance:
+            return "doubtful"
+        # A gain that shows late is not always large.
+        return "unknown" if finding == "hidden" else finding
 
     def _whitening(self, rows):
         """Return PCA's projection to unit spread, and back."""
@@ -132,9 +134,9 @@ class GenerativeFitting(Fitting):
         spread[spread == 0] = 1.0
         return components / spread, (components * spread).T
 
-    def _refine(self, rows, continued):
+    def _refine(self, rows, outlook, continued):
         if not continued:
-            self._train_again(rows)
+            self._train_again(rows, outlook)
         self._widen_noise(rows.valid)
 
     def _widen_noise(self, rows):
@@ -154,7 +156,7 @@ class GenerativeFitting(Fitting):
     def _cautious_mean(self, rows):
         return with_worst_twice(-self.net_.row_losses(rows)).mean()
 
-    def _train_again(self, rows):
+    def _train_again(self, rows, outlook):
         """Train once more with a warm-up where code columns say little.
 
         From the same start, with the divergence's weight rising from zero, columns are
@@ -170,7 +172,6 @@ class GenerativeFitting(Fitting):
         first = self.net_
         self.net_ = second = self._new_net(first.module)
         seed = self._stream.randint(2**31)
-        outlook = self._outlook(rows, seed, continued=False)
         warm_up = dict(second.callbacks_)["kl_warmup"]
         warm_up.set_params(share=SECOND_WARM_UP if outlook is None else BUDGET_WARM_UP)
         try:

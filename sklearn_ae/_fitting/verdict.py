@@ -5,12 +5,16 @@ could add is looked for by ridge regression from random features [1]_ of PCA's c
 what PCA leaves. An encoder that has to bend leaves no such trace: on a circle the two
 signs of the second score cancel. But products of the scores that PCA leaves out then
 depend on the code, and are looked for in the same way. Both are judged on rows that the
-regression did not see.
+regression did not see. A likelihood may gain as well where the code is not normal,
+which its third and fourth moments tell [2]_.
 
 References
 ----------
 .. [1] Rahimi, A. & Recht, B. (2007). Random features for large-scale kernel machines.
    Advances in Neural Information Processing Systems 20.
+.. [2] Jarque, C. M. & Bera, A. K. (1980). Efficient tests for normality,
+   homoscedasticity and serial independence of regression residuals. Economics Letters
+   6, 255-259.
 """
 
 from dataclasses import dataclass
@@ -41,6 +45,8 @@ CLEAR = 3.0
 # that this axis has, above which a curve may fill the plane of the two better than a
 # line does, whatever depends on what.
 CROWDED = 0.5
+# z value of a code's skewness or kurtosis above which it is evidently not normal.
+SHAPE_LEVEL = 3.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,31 @@ class Verdict:
         )
 
 
+@dataclass(frozen=True, repr=False)
+class LikelihoodVerdict(Verdict):
+    """What was found of a likelihood that starts at probabilistic PCA's.
+
+    Attributes
+    ----------
+    shape_z : float
+        Largest z value of the skewness or kurtosis of a column of PCA's code.
+    """
+
+    shape_z: float
+
+    @property
+    def finding(self) -> Literal["clear", "hidden", "crowded", "doubtful", "pca"]:
+        """As of the base class; codes that are not normal are a doubt, too."""
+        found = super().finding
+        return "doubtful" if found == "pca" and self.shape_z > SHAPE_LEVEL else found
+
+    def __repr__(self) -> str:
+        return f"Likelihood{super().__repr__()[:-1]}, shape_z={self.shape_z:.3g})"
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, that of normal codes z = {self.shape_z:.3g}"
+
+
 def can_judge(estimator, rows):
     """Whether the tests speak of what an estimator would train, and may spare it.
 
@@ -170,6 +201,32 @@ def look_for_structure(rows, encode_weight, decode_weight, rng):
         is_crowded=bool(lengths[0] ** 2 > CROWDED * crowd),
         n_rows=len(rows),
     )
+
+
+def look_for_likelihood(rows, encode_weight, decode_weight, rng):
+    """Test whether networks may make rows likelier than probabilistic PCA does.
+
+    Parameters
+    ----------
+    rows, encode_weight, decode_weight, rng
+        As for `look_for_structure`.
+
+    Returns
+    -------
+    verdict : LikelihoodVerdict
+    """
+    verdict = look_for_structure(rows, encode_weight, decode_weight, rng)
+    return LikelihoodVerdict(**vars(verdict), shape_z=_shape_z(rows @ encode_weight))
+
+
+def _shape_z(code):
+    """Return the largest z value of a column's skewness or kurtosis."""
+    centred = code - code.mean(axis=0)
+    spread = centred.std(axis=0)
+    scores = centred[:, spread > 0] / spread[spread > 0]
+    skewness = (scores**3).mean(axis=0) * np.sqrt(len(code) / 6)
+    kurtosis = ((scores**4).mean(axis=0) - 3) * np.sqrt(len(code) / 24)
+    return float(np.max(np.abs([skewness, kurtosis]), initial=0.0))
 
 
 def _leading_scores(left, rng):

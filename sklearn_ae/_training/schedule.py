@@ -20,7 +20,6 @@ OUTLOOKS = {
     "crowded": (500, 500, 0.98),
     "doubtful": (200, 200, 0.98),
     "unknown": (700, 1000, 0.98),
-    "unlikely": (150, 150, 0.98),
 }
 # Most epochs before the first look and before the cool-down: few rows have little to
 # tell. Most steps before the cool-down.
@@ -56,7 +55,7 @@ def budget_for(outlook, steps_per_epoch, n_values=None):
 
     Parameters
     ----------
-    outlook : {"clear", "hidden", "crowded", "doubtful", "unknown", "unlikely"}
+    outlook : {"clear", "hidden", "crowded", "doubtful", "unknown"}
         What was seen of a gain before training.
     steps_per_epoch : int
     n_values : int or None, default=None

@@ -52,6 +52,9 @@ class BuiltLikelihood(nn.Module, metaclass=ABCMeta):
         leaves probabilistic PCA its own.
     minimised_by_pca : bool
         Whether nothing is left to learn where PCA reproduces the rows.
+    has_one_variance : bool
+        Whether noise is normal and has the same variance in all features, as that of
+        probabilistic PCA.
     has_exact_posterior : bool
         Whether the posterior of codes that probabilistic PCA has is exact, without
         networks.
@@ -60,6 +63,7 @@ class BuiltLikelihood(nn.Module, metaclass=ABCMeta):
     is_discrete = False
     noise_variance = None
     minimised_by_pca = False
+    has_one_variance = False
     has_exact_posterior = False
 
     def drawn(self, x, generator):

@@ -85,8 +85,9 @@ class _BuiltNoise(BuiltLikelihood):
 
 
 class _BuiltGaussian(_BuiltNoise):
-    def __init__(self, *args):
-        super().__init__(*args)
+    def __init__(self, scale, floor, learned_size, variance):
+        super().__init__(scale, floor, learned_size, variance)
+        self.has_one_variance = not learned_size
         # Around rows that are reproduced, noise that is given may still say too much.
         self.minimised_by_pca = self.learned
         self.error_unit, self.weight = error_unit_and_weight(self.unit)

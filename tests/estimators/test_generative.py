@@ -333,7 +333,9 @@ def test_a_warm_start_does_not_start_anew(make_vae, curved, monkeypatch):
     """As a second training does, after a fit from the start."""
     calls = []
     monkeypatch.setattr(
-        GenerativeAutoencoder, "_train_again", lambda self, rows: calls.append(rows)
+        GenerativeAutoencoder,
+        "_train_again",
+        lambda self, rows, outlook: calls.append(rows),
     )
     model = make_vae(warm_start=True).fit(curved)
     assert len(calls) == 1

@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from skorch.callbacks import Callback, LRScheduler
 
-from sklearn_ae import VAETransformer
+from sklearn_ae import VAETransformer, summary
+from sklearn_ae._fitting import generative
 from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.start import fit_start
+from sklearn_ae._fitting.verdict import look_for_likelihood
 from sklearn_ae._training.net import Net
 from sklearn_ae._training.schedule import OUTLOOKS, LikelihoodBudget
+from sklearn_ae.displays import HistoryDisplay
 from sklearn_ae.likelihoods import Gaussian
 from sklearn_ae.networks import MLP
 
@@ -36,13 +40,55 @@ def noise(rng):
     return rng.normal(size=(400, 6))
 
 
-def test_where_nothing_is_gained_a_short_look_is_all(noise, fitted):
-    model = make().fit(noise)
+@pytest.fixture
+def skewed(rng):
+    """Rows of which PCA leaves no structure, though codes are not normal."""
+    X = rng.exponential(size=(300, 2)) @ rng.normal(size=(2, 6))
+    return X + rng.normal(size=X.shape)
+
+
+# ---- the verdict
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", Gaussian("learned")], ids=str)
+@pytest.mark.parametrize("prior", ["gaussian_mixture", "normal", "vamp"])
+def test_where_nothing_can_be_gained_probabilistic_pca_is_all(noise, likelihood, prior):
+    model = make(likelihood=likelihood, prior=prior).fit(noise)
+    assert model.verdict_.finding == "pca"
+    assert model.history_ == []
+    assert model.n_iter_ == 0
+    assert model.guard_ is None
     assert model.gain_over_pca_ == 0
-    assert model.guard_.pca_kept
-    # 23 batches an epoch, and a quarter more to cool down.
-    assert model.n_iter_ * 23 <= 1.25 * (OUTLOOKS["unlikely"][0] + 23) + 23
-    assert model.n_iter_ < fitted.n_iter_
+    assert np.isfinite(model.pca_loss_)
+    assert model.sample(3).shape == (3, 6)
+    held = np.random.RandomState(1).normal(size=(300, 6))
+    # PCA's noise is that of n - 1 rows, and some rows are held out.
+    assert model.score(held) == pytest.approx(PCA(2).fit(noise).score(held), abs=0.02)
+
+
+def test_why_nothing_was_trained_is_said(noise, capsys):
+    model = make(verbose=1).fit(noise)
+    assert str(model.verdict_) in capsys.readouterr().out
+    with pytest.raises(ValueError, match="PCA leaves nothing to learn"):
+        HistoryDisplay.from_estimator(model)
+    assert "PCA leaves nothing to learn" in " ".join(summary(model, noise).advice)
+
+
+def test_training_can_go_on_after_a_verdict(noise):
+    model = make(warm_start=True).fit(noise)
+    assert model.fit(noise).n_iter_ > 0
+    assert model.verdict_ is None
+    first = make().fit(noise)
+    assert first.partial_fit(noise).n_iter_ == 1
+    assert first.verdict_ is None
+
+
+def test_noise_of_each_feature_s_own_is_learned(noise):
+    """Features that differ are likelier by it, whatever PCA leaves."""
+    scales = np.arange(1, 7)
+    model = make(likelihood=Gaussian("per_feature")).fit(noise * scales)
+    assert model.n_iter_ > 0
+    assert outlook_of(noise, likelihood=Gaussian("per_feature")) == "doubtful"
 
 
 def test_a_gain_is_followed(fitted):
@@ -56,11 +102,10 @@ def test_history_has_a_row_for_each_epoch(fitted):
     assert epochs == list(range(1, fitted.n_iter_ + 1))
 
 
-def test_codes_that_are_not_normal_are_not_given_up_unseen(rng):
-    """PCA leaves nothing of squares there, but the verdict ends no fit of a VAE's."""
-    X = rng.exponential(size=(300, 2)) @ rng.normal(size=(2, 6))
-    model = make().fit(X + rng.normal(size=X.shape))
-    assert model.n_iter_ > 0
+def test_codes_that_are_not_normal_are_not_given_up_unseen(skewed, fitted):
+    model = make().fit(skewed)
+    assert model.verdict_.finding == "doubtful"
+    assert 0 < model.n_iter_ < fitted.n_iter_
     assert model.guard_ is not None
 
 
@@ -107,8 +152,7 @@ def test_other_options_keep_the_budget(curved, params, expected):
     assert outlook_of(curved, **params) == expected
 
 
-def test_a_finding_of_pca_ends_nothing(noise, rng):
-    assert outlook_of(noise) == "unlikely"
+def test_a_gain_that_shows_late_may_be_small(rng):
     angle = rng.uniform(0, 2 * np.pi, 300)
     plane = np.c_[np.cos(angle), np.sin(angle)] @ rng.normal(size=(2, 5))
     circle = plane + 0.05 * rng.normal(size=plane.shape)
@@ -163,6 +207,20 @@ def test_in_a_second_training_the_weight_has_risen_by_the_first_look(
     assert 0 < second[0] < 0.01
     assert second[n_steps // 2] == pytest.approx(0.5, abs=0.01)
     assert set(second[n_steps:]) == {1.0}
+
+
+@pytest.mark.filterwarnings("ignore:Training left only")
+def test_a_second_training_is_of_the_same_verdict(curved, monkeypatch):
+    looks = []
+
+    def counting(*args):
+        looks.append(look_for_likelihood(*args))
+        return looks[-1]
+
+    monkeypatch.setattr(VAETransformer, "_n_usable", lambda self, rows: 3)
+    monkeypatch.setattr(generative, "look_for_likelihood", counting)
+    model = make().fit(curved)
+    assert looks == [model.verdict_]
 
 
 @pytest.mark.filterwarnings("ignore:Training left only")

@@ -5,12 +5,17 @@ import pytest
 from sklearn.datasets import make_moons, make_swiss_roll
 from sklearn.decomposition import PCA
 
-from sklearn_ae._fitting.verdict import Verdict, look_for_structure
+from sklearn_ae._fitting.verdict import (
+    LikelihoodVerdict,
+    Verdict,
+    look_for_likelihood,
+    look_for_structure,
+)
 
 SIZES = [30, 200, 600]
 
 
-def judged(X, k, seed=0, unit=1.0):
+def judged(X, k, seed=0, unit=1.0, look=look_for_structure):
     """Return the verdict on rows in a unit."""
     rows = X - X.mean(axis=0)
     pca = PCA(k).fit(rows)
@@ -18,7 +23,7 @@ def judged(X, k, seed=0, unit=1.0):
     encode = (pca.components_ / scale).T / unit
     decode = pca.components_ * scale * unit
     parts = [part.astype(np.float32) for part in (rows * unit, encode, decode)]
-    return look_for_structure(*parts, np.random.RandomState(seed))
+    return look(*parts, np.random.RandomState(seed))
 
 
 def turned(plane, rng, n_features=5, noise=0.05):
@@ -168,4 +173,65 @@ def test_a_verdict_s_repr_has_the_finding():
     assert repr(verdict) == (
         "Verdict(finding='clear', decoder_t=4.25, encoder_t=-1, is_crowded=False, "
         "n_rows=45)"
+    )
+
+
+# ---- of a likelihood
+
+
+SHAPES = {
+    "exponential": lambda rng: rng.exponential(size=(600, 1)),
+    "two groups": lambda rng: rng.choice([-1.0, 1.0], size=(600, 1)),
+    "heavy tails": lambda rng: rng.standard_t(3, size=(600, 1)),
+}
+
+
+@pytest.mark.parametrize("draw", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("seed", range(3))
+def test_codes_that_are_not_normal_are_a_doubt(draw, seed):
+    rng = np.random.RandomState(seed)
+    X = turned(draw(rng), rng, noise=0.2)
+    assert judged(X, 1, look=look_for_likelihood).finding != "pca"
+
+
+def test_normal_codes_are_mostly_none():
+    draws = [np.random.RandomState(seed).normal(size=(200, 6)) for seed in range(20)]
+    found = [judged(X * [3, 2, 1, 1, 1, 1], 2, look=look_for_likelihood) for X in draws]
+    assert np.mean([verdict.finding == "pca" for verdict in found]) > 0.7
+    assert np.mean([verdict.shape_z < 3 for verdict in found]) > 0.8
+
+
+def test_units_do_not_matter_to_a_likelihood(rng):
+    X = np.exp(rng.normal(size=(200, 4)))
+    one, other = (
+        judged(X, 2, unit=unit, look=look_for_likelihood) for unit in (1.0, 2.0**60)
+    )
+    assert one == other
+
+
+def test_columns_of_a_code_that_say_nothing_have_no_shape():
+    rows = np.zeros((40, 3), np.float32)
+    axis = np.eye(3, dtype=np.float32)[:1]
+    rng = np.random.RandomState(0)
+    verdict = look_for_likelihood(rows, axis.T, axis, rng)
+    assert verdict.shape_z == 0
+    assert verdict.finding == "pca"
+
+
+@pytest.mark.parametrize(
+    ("decoder_t", "encoder_t", "shape_z", "finding"),
+    [
+        (-2, 0, 1, "pca"),
+        (-2, 0, 9, "doubtful"),
+        (4, 0, 0, "clear"),
+        (-2, 9, 9, "hidden"),
+    ],
+)
+def test_findings_of_a_likelihood(decoder_t, encoder_t, shape_z, finding):
+    verdict = LikelihoodVerdict(decoder_t, encoder_t, False, 100, shape_z)
+    assert verdict.finding == finding
+    assert str(verdict).endswith(f"z = {shape_z}")
+    assert repr(verdict) == (
+        f"LikelihoodVerdict(finding={finding!r}, decoder_t={decoder_t}, "
+        f"encoder_t={encoder_t}, is_crowded=False, n_rows=100, shape_z={shape_z})"
     )

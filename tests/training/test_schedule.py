@@ -117,7 +117,7 @@ def test_an_encoder_that_has_to_bend_is_granted_more():
         outlook: played(budget_for(outlook, 30), slow, 30)[0] for outlook in OUTLOOKS
     }
     assert steps["hidden"] == max(steps.values())
-    assert steps["unlikely"] == min(steps.values())
+    assert steps["doubtful"] == min(steps.values())
 
 
 def standing_still(step, level):
