@@ -107,10 +107,10 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Most passes over the rows. With "auto" a normal likelihood with learned noise is
         trained for as long as held-out rows gain on probabilistic PCA, at most 3000
         steps or 250 epochs; not at all where closed-form tests say that nothing can be
-        gained, see `verdict_`. Other likelihoods, ``init="random"``, a `kl_warmup` above
-        0, an `n_iter_no_change` of one's own and ``early_stopping=False`` have as many
-        as make 2000 steps, within [20, 300]; beyond 100 000 rows, fewer than 20: 4 for
-        a million.
+        gained, see `verdict_`. Other likelihoods, ``init="random"``, a `kl_warmup`
+        above 0, an `n_iter_no_change` of one's own and ``early_stopping=False`` have as
+        many as make 2000 steps, within [20, 300]; beyond 100 000 rows, fewer than 20: 4
+        for a million.
     early_stopping : bool, default=True
         Whether to stop when the loss on held-out rows no longer falls.
     validation_fraction : "auto", float or None, default="auto"
