@@ -41,6 +41,7 @@ OTHERS = {
     "_inference": {"numpy", "torch"},
     "_utils": {"numpy", "sklearn", "torch"},
     "_validation": {"numpy", "sklearn"},
+    "_draws": {"torch"},
     "_version": set(),
 }
 
