@@ -108,7 +108,7 @@ class Unshrinking(AfterTraining):
     """
 
     #: The largest factor: a column that says nothing has only noise to be magnified.
-    most = 10.0
+    most = 3.0
 
     def __init__(self, n_components):
         super().__init__()
