@@ -54,6 +54,8 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
     descending variances and the signs that PCA gives. ``partial_fit`` chooses these
     axes in its first call, and else keeps those of the last ``fit``.
 
+    Beyond the range of the rows of the fit networks fade, and PCA is what is left.
+
     Parameters
     ----------
     n_components : int, float in (0, 1) or "auto", default=2

@@ -36,6 +36,11 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     start at nothing; the best weights on held-out rows are kept, and probabilistic PCA
     itself unless they are significantly better.
 
+    `inverse_transform` gets posterior means, which vary less than the draws that the
+    decoder was trained on; it undoes that, column by column, so that probabilistic
+    PCA's reconstructions are PCA's. Beyond the range of the rows of the fit networks
+    fade, and probabilistic PCA is what is left.
+
     Columns of the code are in descending order of their variance over the training
     rows, with the signs that PCA gives, unless a penalty is about single columns. They
     are not turned as those of `AutoencoderTransformer` are, since a posterior's columns
