@@ -60,7 +60,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         plain network.
     guard : bool or float, default=True
         Whether to keep probabilistic PCA unless held-out rows are significantly more
-        likely under the trained network. A float in (0, 0.5] is the level of the
+        likely under the trained network, and reconstructed with no more than 1.05
+        times PCA's squared error. A float in (0, 0.5] is the level of the
         one-sided test; True is 0.01, 2.3 standard errors. Has no effect with
         ``init="random"``.
     likelihood : {"gaussian", "bernoulli", "poisson", "negative_binomial", "laplace", \

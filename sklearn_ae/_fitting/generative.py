@@ -91,8 +91,17 @@ class GenerativeFitting(Fitting):
         better = wider if means[1] > means[0] else own
         return tuple(losses - ROUNDING * np.abs(losses) for losses in better)
 
+    def _uncompared_error(self, rows):
+        module = self.net_.module_
+        module.unshrinking.take(*self._moments_over(thinned(rows.data)))
+        n_rows = self._scored_rows(1)
+        squares = self._over_rows(
+            lambda x: module.squares(x, self._unit), thinned(rows.valid.data), n_rows
+        )
+        return float(squares[:, 0].mean())
+
     def _test(self, gains, other_gains):
-        return paired_t_test(with_worst_twice(gains), other_gains, skewed=True)
+        return paired_t_test(gains, other_gains, skewed=True, worst_twice=True)
 
     # ---- training
 
@@ -242,8 +251,8 @@ class GenerativeFitting(Fitting):
             for defended in densities
         )
         level = self._guard_level()
-        gains = with_worst_twice(after - before)
-        if level is None or paired_t_test(gains)[1] < level:
+        gains = after - before
+        if level is None or paired_t_test(gains, worst_twice=True)[1] < level:
             self.prior_ = density
             module.prior.refit(density)
 

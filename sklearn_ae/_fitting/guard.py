@@ -16,6 +16,9 @@ DEFAULT_LEVEL = 0.01
 # Rows from which skewness can be told. Of three of 13 it let a network pass that was
 # worse on fresh rows.
 FEWEST_SKEWED = 20
+# How far a density's reconstructions may be behind PCA's for being likelier, as a share
+# of the squared error.
+SLACK = 0.05
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ class GuardResult:
         Whether PCA was kept.
     pca : {"PCA", "probabilistic PCA"}
         What the network was compared with.
+    error_ratio : float or None
+        Of a VAE, the squared error of held-out rows' reconstructions over PCA's. Above
+        1.05 PCA is kept however likely the rows are. None where the losses say as much.
     """
 
     statistic: float
@@ -53,6 +59,7 @@ class GuardResult:
     gain: float
     pca_kept: bool
     pca: str
+    error_ratio: float | None = None
 
     @property
     def evidence(self) -> str:
@@ -62,19 +69,26 @@ class GuardResult:
         else:
             needed = f"the network needs p < {self.level:g}"
         rows = "row" if self.n_rows == 1 else "rows"
-        return (
+        found = (
             f"on {self.n_rows} held-out {rows} the network's loss is "
             f"{self.network_loss:.6g}, that of {self.pca} {self.pca_loss:.6g} "
             f"(t = {self.statistic:.3g}, p = {self.p_value:.2g}; {needed})"
         )
+        if self.error_ratio is None:
+            return found
+        allowed = "" if self.level is None else f" (at most {1 + SLACK:g} is let pass)"
+        error = f"{self.error_ratio:.3g} times the squared error of PCA's"
+        return f"{found}, and its reconstructions have {error}{allowed}"
 
     def __repr__(self) -> str:
+        error = self.error_ratio
+        ratio = "" if error is None else f", error_ratio={error:.3g}"
         return (
             f"GuardResult(pca_kept={self.pca_kept}, gain={self.gain:.3g}, "
             f"p_value={self.p_value:.2g}, level={self.level}, "
             f"statistic={self.statistic:.3g}, n_rows={self.n_rows}, "
             f"network_loss={self.network_loss:.6g}, pca_loss={self.pca_loss:.6g}, "
-            f"pca={self.pca!r})"
+            f"pca={self.pca!r}{ratio})"
         )
 
     def __str__(self) -> str:
@@ -82,7 +96,7 @@ class GuardResult:
         return f"{kept[0].upper()}{kept[1:]} was kept: {self.evidence}"
 
 
-def paired_t_test(gains, other_gains=(), *, skewed=False):
+def paired_t_test(gains, other_gains=(), *, skewed=False, worst_twice=False):
     """Test whether gains over a baseline are above zero on average.
 
     One-sided and paired. Where tails are heavy, the few bad rows that decide the mean
@@ -100,6 +114,8 @@ def paired_t_test(gains, other_gains=(), *, skewed=False):
         Whether to correct for a long upper tail: few rows that gain most of all widen
         the spread and make the test too careful [1]_. A long lower tail is no less a
         reason to doubt than without. Of fewer than 20 rows nothing is corrected.
+    worst_twice : bool, default=False
+        Whether the worst row counts twice; it is no more evidence for that.
 
     Returns
     -------
@@ -116,6 +132,10 @@ def paired_t_test(gains, other_gains=(), *, skewed=False):
     n_rows = len(gains)
     if n_rows < 2:
         return math.nan, 1.0
+    degrees = n_rows - 1
+    if worst_twice:
+        gains = with_worst_twice(gains)
+        n_rows += 1
     mean = float(np.mean(gains))
     spread = max(np.std(gains, ddof=1), _downside_deviation(other_gains))
     if spread > 0:
@@ -125,7 +145,7 @@ def paired_t_test(gains, other_gains=(), *, skewed=False):
             statistic = _unskewed(statistic, max(skewness, 0.0) / math.sqrt(n_rows))
     else:
         statistic = math.copysign(math.inf, mean) if mean else 0.0
-    return float(statistic), float(stdtr(n_rows - 1, -statistic))
+    return float(statistic), float(stdtr(degrees, -statistic))
 
 
 def _unskewed(statistic, skewness):
@@ -165,19 +185,36 @@ class Guarding(metaclass=ABCMeta):
         """Note the gain on the held-out rows; keep PCA unless it is significant."""
         net = self.net_
         losses, training_losses = map(self._compared_losses, (rows.valid, rows))
+        error = self._uncompared_error(rows)
         net.module_.use_networks(False)
+        pca_error = self._uncompared_error(rows)
         baseline, training_baseline = self._baseline_losses(rows)
         self.pca_loss_ = float(net.row_losses(rows.valid).mean())
         self._abide_by(
-            self._judged(losses, baseline, training_losses, training_baseline)
+            self._judged(
+                losses,
+                baseline,
+                training_losses,
+                training_baseline,
+                error / pca_error if pca_error else None,
+            )
         )
 
-    def _judged(self, losses, baseline, training_losses, training_baseline):
+    def _judged(
+        self,
+        losses,
+        baseline,
+        training_losses,
+        training_baseline,
+        error_ratio=None,
+    ):
         """Return how a network compares with PCA, by both their losses of rows."""
         statistic, p_value = self._test(
             baseline - losses, training_baseline - training_losses
         )
         level = self._guard_level()
+        is_worse = error_ratio is not None and error_ratio > 1 + SLACK
+        is_better = level is not None and p_value < level and not is_worse
         return GuardResult(
             statistic=statistic,
             p_value=p_value,
@@ -186,8 +223,9 @@ class Guarding(metaclass=ABCMeta):
             network_loss=float(losses.mean()),
             pca_loss=float(baseline.mean()),
             gain=self._gain(baseline, losses),
-            pca_kept=level is not None and not p_value < level,
+            pca_kept=level is not None and not is_better,
             pca=self._pca_name,
+            error_ratio=error_ratio,
         )
 
     def _abide_by(self, result):
@@ -200,6 +238,10 @@ class Guarding(metaclass=ABCMeta):
     def _compared_losses(self, rows):
         """Return what the guard compares: the loss of each row, or of some of many."""
         return self.net_.row_losses(Rows(thinned(rows.data), device=rows.device))
+
+    def _uncompared_error(self, rows):
+        """Return the held-out rows' squared error where losses say nothing of it."""
+        return None
 
     def _baseline_losses(self, rows):
         """Return what PCA's losses are of the held-out rows, and of the others."""

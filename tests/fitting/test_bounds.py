@@ -58,3 +58,25 @@ def test_where_pca_is_kept_the_vae_reconstructs_as_pca(make_vae, noise):
         pca.inverse_transform(pca.transform(noise)),
         atol=1e-4 * noise.std(),
     )
+
+
+def test_likelier_rows_do_not_pay_for_any_error(make_vae, curved, rng):
+    model = make_vae(max_epochs=20).fit(curved)
+    assert model.guard_.error_ratio > 0
+    baseline = 1 + 0.1 * rng.normal(size=50)
+    found = {
+        ratio: model._judged(np.zeros(50), baseline, np.zeros(50), baseline, ratio)
+        for ratio in (0.5, 1.05, 1.06, np.inf)
+    }
+    kept = {ratio: result.pca_kept for ratio, result in found.items()}
+    assert kept == {0.5: False, 1.05: False, 1.06: True, np.inf: True}
+
+
+def test_without_a_guard_the_error_is_told_all_the_same(make_vae, curved, noise):
+    for X in (curved, noise):
+        model = make_vae(guard=False).fit(X)
+        errors = np.square(X - model.reconstruct(X)).sum()
+        pca = PCA(2).fit(X)
+        least = np.square(X - pca.inverse_transform(pca.transform(X))).sum()
+        assert model.guard_.error_ratio == pytest.approx(errors / least, rel=0.3)
+        assert not model.guard_.pca_kept

@@ -36,6 +36,22 @@ def test_is_told_in_words():
         "The network was kept: on 1 held-out row the network's loss is 3.25, that of "
         "PCA 3.5 (t = 1.5, p = 0.07; guard=False asks for no evidence)"
     )
+    result = GuardResult(3.0, 0.002, 0.01, 50, 3.25, 3.5, 0.25, True, "PCA", 1.2)
+    assert str(result).endswith(
+        "(t = 3, p = 0.002; the network needs p < 0.01), and its reconstructions have "
+        "1.2 times the squared error of PCA's (at most 1.05 is let pass)"
+    )
+
+
+def test_the_worst_row_twice_is_no_more_evidence():
+    rng = np.random.RandomState(0)
+    for n_rows in (2, 3, 30):
+        gains = 1 + 0.1 * rng.normal(size=n_rows)
+        twice = np.append(gains, gains.min())
+        statistic, p_value = paired_t_test(gains, worst_twice=True)
+        as_if_new, too_low = paired_t_test(twice)
+        assert statistic == as_if_new
+        assert p_value > too_low
 
 
 @pytest.mark.parametrize("n_rows", [0, 1])
