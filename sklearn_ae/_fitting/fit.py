@@ -15,6 +15,7 @@ from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
 from sklearn_ae._fitting.start import centred_float32, fit_start
 from sklearn_ae._inference import chunk_rows, chunks, thinned
+from sklearn_ae._modules.autoencoder import VALIDATION_SEED
 from sklearn_ae._modules.links import DomainError
 from sklearn_ae._training.callbacks import renewed
 from sklearn_ae._training.run import all_rows, run, tell_interrupt
@@ -354,7 +355,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         def centred(rows):
             return centred_float32(rows, self.mean_)
 
-        with own_modes(inference=True):
+        with self.net_.drawing(VALIDATION_SEED), own_modes(inference=True):
             for _, x in chunks(self.net_, thinned(X), centred, n_rows):
                 module.take_in(x)
 
