@@ -16,7 +16,6 @@ module has ``refit(density)``, which makes that module part of its own, ``fitted
 
 import math
 import warnings
-from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
@@ -89,10 +88,9 @@ class GaussianMixture(BaseEstimator):
 
     Parameters
     ----------
-    max_components : int, default=10
-        The largest number of mixture components tried: after 1, 2, 3, 5, 7 and 10,
-        each 1.4 times the last, until the BIC has risen twice.
-        ``latent_density="gaussian_mixture"`` stands for one of up to 40.
+    max_components : int, default=40
+        The largest number of mixture components tried: after 1, 2, 3, 5, 7, 10 and so
+        on, each 1.4 times the last, until the BIC has risen twice.
     random_state : int, RandomState or None, default=None
         For the mixture's starting points; the autoencoders seed None from their own
         `random_state`.
@@ -127,7 +125,7 @@ class GaussianMixture(BaseEstimator):
 
     def __init__(
         self,
-        max_components: int = 10,
+        max_components: int = 40,
         random_state: RandomStateLike = None,
     ) -> None:
         self.max_components = max_components
@@ -343,6 +341,4 @@ PRIORS = {
     "gaussian_mixture": GaussianMixture,
     "vamp": VampPrior,
 }
-# Nothing draws an autoencoder's codes towards one normal distribution: they take more
-# components, and `fit` does not pay for them.
-CODE_DENSITIES = {"gaussian_mixture": partial(GaussianMixture, max_components=40)}
+CODE_DENSITIES = {"gaussian_mixture": GaussianMixture}

@@ -227,17 +227,27 @@ def test_no_more_mixtures_are_fitted_once_the_bic_rose_twice(rng, monkeypatch):
     assert fitted == [1, 2, 3]
 
 
+def clusters_on_a_grid(rng):
+    centres = 10 * np.stack(np.meshgrid(*[np.arange(4.0)] * 2), -1).reshape(-1, 2)
+    return np.repeat(centres, 60, axis=0) + rng.normal(size=(960, 2))
+
+
 def test_an_autoencoder_s_codes_have_as_many_components_as_clusters(make_ae, rng):
     """Beyond ten, not each number is tried, nor any more once the BIC rises."""
-    centres = 10 * np.stack(np.meshgrid(*[np.arange(4.0)] * 2), -1).reshape(-1, 2)
-    X = np.repeat(centres, 60, axis=0) + rng.normal(size=(960, 2))
+    X = clusters_on_a_grid(rng)
     for density, fewest, most in (
         ("gaussian_mixture", 11, 28),
-        (GaussianMixture(), 10, 10),
+        (GaussianMixture(max_components=10), 10, 10),
     ):
         ae = make_ae(n_components=2, max_epochs=1, latent_density=density).fit(X)
         ae.sample(5)
         assert fewest <= ae._density.mixture_.n_components <= most
+
+
+def test_a_vae_s_codes_do_as_well(make_vae, rng):
+    X = np.c_[clusters_on_a_grid(rng), rng.normal(size=(960, 2))]
+    vae = make_vae(n_components=2, max_epochs=1).fit(X)
+    assert 11 <= vae.prior_.mixture_.n_components <= 28
 
 
 @pytest.mark.parametrize("max_components", [0, 1.5, "many"])

@@ -40,6 +40,24 @@ class Table:
     non_linear: bool = False
 
 
+def directions(train, n_rays, rng):
+    """Return random directions of one standard deviation of each column."""
+    rays = rng.normal(size=(n_rays, train.shape[1]))
+    rays /= np.sqrt(np.square(rays).mean(axis=1, keepdims=True))
+    return rays * train.std(axis=0)
+
+
+def with_far_rows(test, train, rng):
+    """Return rows of which one in a hundred, at least one, is moved far out.
+
+    That is 10 to 1000 standard deviations of the training rows, in a random direction.
+    """
+    n_far = max(1, len(test) // 100)
+    distances = 10 ** rng.uniform(1, 3, size=(n_far, 1))
+    far = train.mean(axis=0) + distances * directions(train, n_far, rng)
+    return np.concatenate([far, test[n_far:]])
+
+
 def _bundled(loader):
     return lambda rng: loader(return_X_y=True)[0].astype(float)
 

@@ -14,6 +14,7 @@ import argparse
 import datasets
 import numpy as np
 import torch
+from datasets import directions, with_far_rows
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from versus_pca import has_density
@@ -23,20 +24,6 @@ from sklearn_ae import AutoencoderTransformer, VAETransformer
 DISTANCES = np.geomspace(1, 1000, 61)
 FIRST_FAR = 10
 PICTURED = "S curve", 2
-
-
-def directions(train, n_rays, rng):
-    """Return random directions of one standard deviation of each column."""
-    rays = rng.normal(size=(n_rays, train.shape[1]))
-    rays /= np.sqrt(np.square(rays).mean(axis=1, keepdims=True))
-    return rays * train.std(axis=0)
-
-
-def with_far_rows(test, train, rng):
-    n_far = max(1, len(test) // 100)
-    distances = 10 ** rng.uniform(1, 3, size=(n_far, 1))
-    far = train.mean(axis=0) + distances * directions(train, n_far, rng)
-    return np.concatenate([far, test[n_far:]])
 
 
 def row_errors(model, X):

@@ -41,6 +41,9 @@ class GuardResult:
     gain : float
         What `gain_over_pca_` is where the network is kept, and would have been where
         PCA is.
+    gain_unit : {"of PCA's loss", "nats a row"}
+        What `gain` and `gain_over_pca_` count: of `AutoencoderTransformer` the share of
+        the loss that was removed, of a density a difference of log-likelihoods.
     pca_kept : bool
         Whether PCA was kept.
     pca : {"PCA", "probabilistic PCA"}
@@ -62,6 +65,15 @@ class GuardResult:
     error_ratio: float | None = None
 
     @property
+    def gain_unit(self) -> str:
+        """What `gain` and `gain_over_pca_` count."""
+        return "nats a row" if self._is_of_densities else "of PCA's loss"
+
+    @property
+    def _is_of_densities(self):
+        return self.pca != "PCA"
+
+    @property
     def evidence(self) -> str:
         """What was found on the held-out rows, in words."""
         if self.level is None:
@@ -69,9 +81,10 @@ class GuardResult:
         else:
             needed = f"the network needs p < {self.level:g}"
         rows = "row" if self.n_rows == 1 else "rows"
+        unit = " nats a row" if self._is_of_densities else ""
         found = (
             f"on {self.n_rows} held-out {rows} the network's loss is "
-            f"{self.network_loss:.6g}, that of {self.pca} {self.pca_loss:.6g} "
+            f"{self.network_loss:.6g}, that of {self.pca} {self.pca_loss:.6g}{unit} "
             f"(t = {self.statistic:.3g}, p = {self.p_value:.2g}; {needed})"
         )
         if self.error_ratio is None:
@@ -85,8 +98,9 @@ class GuardResult:
         ratio = "" if error is None else f", error_ratio={error:.3g}"
         return (
             f"GuardResult(pca_kept={self.pca_kept}, gain={self.gain:.3g}, "
-            f"p_value={self.p_value:.2g}, level={self.level}, "
-            f"statistic={self.statistic:.3g}, n_rows={self.n_rows}, "
+            f"gain_unit={self.gain_unit!r}, p_value={self.p_value:.2g}, "
+            f"level={self.level}, statistic={self.statistic:.3g}, "
+            f"n_rows={self.n_rows}, "
             f"network_loss={self.network_loss:.6g}, pca_loss={self.pca_loss:.6g}, "
             f"pca={self.pca!r}{ratio})"
         )

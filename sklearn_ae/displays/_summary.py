@@ -229,10 +229,7 @@ def _facts(estimator, rows, explained, pca_explained):
         "Components": f"{estimator.n_components_}",
         "Network": f"{network}, {n_parameters:,} parameters",
         "Training": f"{n_epochs}, {seconds:.1f} seconds",
-        "Variance explained": (
-            f"{_percent(explained)}; PCA with as many components: "
-            f"{_percent(pca_explained)} (both on the rows given)"
-        ),
+        "Variance explained": _both_explained(explained, pca_explained),
         "Beside PCA": _beside_pca(estimator, pca),
     }
     if estimator.guard_ is not None:
@@ -243,6 +240,15 @@ def _facts(estimator, rows, explained, pca_explained):
     if getattr(estimator, "explained_variance_curve_", None) is not None:
         facts["Ordered columns"] = _ordered_columns(estimator)
     return facts
+
+
+def _both_explained(explained, pca_explained):
+    if math.isnan(explained):
+        return "none to explain, since the rows given are all alike"
+    return (
+        f"{_percent(explained)}; PCA with as many components: "
+        f"{_percent(pca_explained)} (both on the rows given)"
+    )
 
 
 def _ordered_columns(estimator):
@@ -329,7 +335,7 @@ def _about_pca(estimator):
 
 
 def _about_epochs(estimator):
-    if estimator.max_epochs == "auto" and not _is_density(estimator):
+    if estimator.max_epochs == "auto" and not _has_fixed_epochs(estimator):
         # It went on for as long as that paid.
         return None
     losses = [epoch.get("valid_loss", math.nan) for epoch in estimator.history_]
@@ -342,6 +348,11 @@ def _about_epochs(estimator):
         f"The validation loss was lowest at epoch {best} of {len(losses)}, so training "
         "ended before it overfitted: a larger max_epochs may lower it further."
     )
+
+
+def _has_fixed_epochs(estimator):
+    """Whether a density's "auto" is a number of epochs, whatever held-out rows say."""
+    return _is_density(estimator) and estimator.verdict_ is None
 
 
 def _about_columns(estimator):

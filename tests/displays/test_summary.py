@@ -153,6 +153,7 @@ def test_rows_that_are_all_alike(make_ae):
     report = summary(make_ae().fit(X), X)
     assert np.isnan(report.explained_variance)
     assert report.worst_features == []
+    assert "all alike" in report.facts["Variance explained"]
     Tags(report._repr_html_())
 
 
@@ -187,6 +188,16 @@ def test_a_training_cut_short_is_said(ae, rows):
     assert "max_epochs" not in with_losses(9, 5, 3, 2, 3, 4, 5, 6)
     ae.gain_over_pca_ = 0.0
     assert "max_epochs" not in with_losses(9, 8, 7, 6, 5, 4, 3, 2)
+
+
+def test_a_training_that_followed_held_out_rows_was_not_cut_short(rows):
+    vae = VAETransformer(**SMALL).fit(rows).set_params(max_epochs="auto")
+    vae.gain_over_pca_ = 1.5
+    vae.history_ = [{"valid_loss": loss, "dur": 0.1} for loss in (3, 2, 1)]
+    vae.verdict_ = None
+    assert "max_epochs" in advice(vae, rows)
+    vae.verdict_ = object()
+    assert "max_epochs" not in advice(vae, rows)
 
 
 def test_columns_of_a_vae_that_are_not_in_use(rows):

@@ -36,10 +36,13 @@ def test_is_told_in_words():
         "The network was kept: on 1 held-out row the network's loss is 3.25, that of "
         "PCA 3.5 (t = 1.5, p = 0.07; guard=False asks for no evidence)"
     )
-    result = GuardResult(3.0, 0.002, 0.01, 50, 3.25, 3.5, 0.25, True, "PCA", 1.2)
+    result = GuardResult(
+        3.0, 0.002, 0.01, 50, 3.25, 3.5, 0.25, True, "probabilistic PCA", 1.2
+    )
     assert str(result).endswith(
-        "(t = 3, p = 0.002; the network needs p < 0.01), and its reconstructions have "
-        "1.2 times the squared error of PCA's (at most 1.05 is let pass)"
+        "that of probabilistic PCA 3.5 nats a row (t = 3, p = 0.002; the network needs "
+        "p < 0.01), and its reconstructions have 1.2 times the squared error of PCA's "
+        "(at most 1.05 is let pass)"
     )
 
 
@@ -127,9 +130,13 @@ def test_of_few_rows_no_skewness_is_told():
 
 
 @pytest.mark.parametrize("level", [0.01, None])
-def test_a_result_s_repr_is_a_line_of_what_counts(level):
-    result = GuardResult(2.5, 0.00731, level, 40, 1.23456789, 2.0, 0.3827, False, "PCA")
+@pytest.mark.parametrize(
+    ("pca", "unit"), [("PCA", "of PCA's loss"), ("probabilistic PCA", "nats a row")]
+)
+def test_a_result_s_repr_is_a_line_of_what_counts(level, pca, unit):
+    result = GuardResult(2.5, 0.00731, level, 40, 1.23456789, 2.0, 0.3827, False, pca)
     assert repr(result) == (
-        f"GuardResult(pca_kept=False, gain=0.383, p_value=0.0073, level={level}, "
-        "statistic=2.5, n_rows=40, network_loss=1.23457, pca_loss=2, pca='PCA')"
+        f"GuardResult(pca_kept=False, gain=0.383, gain_unit={unit!r}, p_value=0.0073, "
+        f"level={level}, statistic=2.5, n_rows=40, network_loss=1.23457, pca_loss=2, "
+        f"pca={pca!r})"
     )
