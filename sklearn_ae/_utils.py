@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils._param_validation import Interval as _Interval
+from sklearn.utils.validation import _num_samples as num_samples
 from torch import nn
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "draws_as_told",
     "fit_context",
     "is_ours",
+    "num_samples",
     "own_modes",
     "random_stream",
     "resolve",

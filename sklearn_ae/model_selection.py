@@ -1,9 +1,13 @@
-"""What scikit-learn's searches can be told of the size of a code."""
+"""What goes with scikit-learn's model selection: sizes of codes, splits by time."""
 
 from numbers import Integral
 from typing import Any
 
 import numpy as np
+
+from sklearn_ae._splits.last import LastRows
+
+__all__ = ["LastRows", "fewest_components"]
 
 NAME = "n_components"
 

@@ -26,6 +26,7 @@ OTHERS = {
     "_estimators": {"numpy", "sklearn", "torch"},
     "_components": {"joblib", "numpy", "sklearn", "torch"},
     "_fitting": {"numpy", "scipy", "sklearn", "torch"},
+    "_splits": {"numpy", "sklearn"},
     "_training": {"numpy", "sklearn", "skorch", "torch"},
     "_optim": {"torch"},
     "_modules": {"numpy", "torch"},

@@ -232,7 +232,8 @@ class OrderedFitting(AutoencoderFitting):
             part * module.natural_scale for part in losses
         )
         columns = zip(own, pca, own_training, pca_training, strict=True)
-        return [self._judged(*of_prefix) for of_prefix in columns][: self._n_prefixes()]
+        judged = [self._judged(rows, *of_prefix) for of_prefix in columns]
+        return judged[: self._n_prefixes()]
 
     def _n_prefixes(self):
         """Return how many columns may be handed out.

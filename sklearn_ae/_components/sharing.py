@@ -34,16 +34,16 @@ class SharedFitting(OrderedFitting):
     Warning: this class should not be used directly. Use derived classes instead.
     """
 
-    def _recalled(self, X):
+    def _recalled(self, X, told):
         """Take over the training that `memory` has, or will have, of such rows."""
         if self.memory is None:
             return False
         # Sizes that are not possible are not trained either.
         self._n_columns(X)
         size = self._size_of_training()
-        state = _trained(self, size, X)
+        state = _trained(self, size, X, told)
         if size != self.n_components and not self._is_within(state):
-            state = _trained(self, self.n_components, X)
+            state = _trained(self, self.n_components, X, told)
         if isinstance(self.random_state, np.random.RandomState):
             # As a training from it would, which was done from a copy.
             self.random_state.randint(2**31)
@@ -69,16 +69,17 @@ class SharedFitting(OrderedFitting):
         )
 
 
-def _trained(estimator, n_components, X):
+def _trained(estimator, n_components, X, told):
     """Return what a fit with `n_components` sets, from the memory if it is there."""
     twin = clone(estimator).set_params(n_components=n_components, memory=None)
     memory = _memory(estimator.memory)
-    key = _key(twin, X)
+    arguments = told.arguments()
+    key = _key(twin, X, arguments)
     try:
         with _one_at_a_time(memory, key):
-            return memory.cache(_state_after_fit, ignore=["estimator", "X"])(
-                twin, X, key
-            )
+            return memory.cache(
+                _state_after_fit, ignore=["estimator", "X", "arguments"]
+            )(twin, X, arguments, key)
     except KeyboardInterrupt:
         # What was trained so far is good for this fit, but not to be kept.
         if not (hasattr(twin, "net_") and twin.net_.interrupted_):
@@ -86,9 +87,9 @@ def _trained(estimator, n_components, X):
         return _fitted_state(twin)
 
 
-def _state_after_fit(estimator, X, key):
-    """Fit an estimator; `key` stands for it and the rows where results are kept."""
-    return _fitted_state(estimator.fit(X))
+def _state_after_fit(estimator, X, arguments, key):
+    """Fit an estimator; `key` stands for all of it where results are kept."""
+    return _fitted_state(estimator.fit(X, **arguments))
 
 
 def _fitted_state(estimator):
@@ -103,7 +104,7 @@ def _memory(memory):
     return check_memory(memory)
 
 
-def _key(estimator, X):
+def _key(estimator, X, arguments):
     """Return a string that is the same for the same training."""
     params = estimator.get_params(deep=False)
     parts = {
@@ -111,7 +112,7 @@ def _key(estimator, X):
         for name in params.keys() - UNRELATED
     }
     versions = [__version__, *map(version, TRAINED_WITH)]
-    return _hash([versions, type(estimator), parts, X])
+    return _hash([versions, type(estimator), parts, X, arguments])
 
 
 def _hash_of_parameter(estimator, name, value):

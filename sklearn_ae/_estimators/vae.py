@@ -124,6 +124,11 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         rows where that is more, and at most 4000 rows. Exact copies of a row are never
         on both sides, and count as one row held out. None holds out none, which needs
         ``early_stopping=False, guard=False``.
+    validation_split : {"random", "last"} or splitter, default="random"
+        Which rows are held out. "random" draws them; "last" takes the last ones, for
+        rows in the order of time, `model_selection.LastRows` with a gap as well; of a
+        splitter of `sklearn.model_selection` the first split is taken, which gets the y
+        and the `groups` of ``fit``. A warm start holds the same rows out again.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs without improvement before training stops. "auto" is two thirds of the
         epochs.
@@ -270,6 +275,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         max_epochs: Literal["auto"] | int = "auto",
         early_stopping: bool = True,
         validation_fraction: Literal["auto"] | float | None = "auto",
+        validation_split: Any = "random",
         n_iter_no_change: Literal["auto"] | int = "auto",
         callbacks: list[Any] | None = None,
         net_params: dict[str, Any] | None = None,
@@ -297,6 +303,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         self.max_epochs = max_epochs
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation_split = validation_split
         self.n_iter_no_change = n_iter_no_change
         self.callbacks = callbacks
         self.net_params = net_params

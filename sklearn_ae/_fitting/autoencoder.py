@@ -44,6 +44,8 @@ class AutoencoderFitting(Fitting):
 
     def _guard_level(self):
         is_expected = self.verdict_ is not None and self.verdict_.expects_gain
-        if is_expected and isinstance(self.guard, bool | np.bool_):
+        # A verdict takes rows for independent.
+        is_witness = is_expected and self._chooser.was_left_to_chance
+        if is_witness and isinstance(self.guard, bool | np.bool_):
             return LEVEL_WITH_VERDICT
         return super()._guard_level()

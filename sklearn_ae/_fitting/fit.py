@@ -1,6 +1,5 @@
 """How both autoencoders are fitted: start, train, compare with PCA."""
 
-import copy
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from typing import Any, Self
@@ -8,16 +7,18 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from sklearn_ae._fitting.guard import Guarding
-from sklearn_ae._fitting.held_out import hold_out
+from sklearn_ae._fitting.parameters import Parameters
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
 from sklearn_ae._fitting.start import centred_float32, fit_start
 from sklearn_ae._inference import chunk_rows, chunks, thinned
 from sklearn_ae._modules.autoencoder import VALIDATION_SEED
 from sklearn_ae._modules.links import DomainError
-from sklearn_ae._training.callbacks import renewed
+from sklearn_ae._splits.held_out import RowChooser, hold_out
+from sklearn_ae._splits.neighbours import ALIKE, FLATTERS, share_of_neighbours
+from sklearn_ae._splits.told import SPLIT_CONSTRAINT, told_by
 from sklearn_ae._training.run import all_rows, run, tell_interrupt
 from sklearn_ae._training.settings import (
     TRAINING_CONSTRAINTS,
@@ -36,7 +37,7 @@ from sklearn_ae._utils import (
 from sklearn_ae._validation import check_rows
 
 
-class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
+class Fitting(Guarding, Parameters, metaclass=ABCMeta):
     """Base class of what is fitted: `fit` and `partial_fit`.
 
     Warning: this class should not be used directly. Use derived classes instead.
@@ -46,6 +47,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions({"pca", "random"})],
         "guard": ["boolean", Interval(Real, 0, 0.5, closed="right")],
+        "validation_split": SPLIT_CONSTRAINT,
         **TRAINING_CONSTRAINTS,
     }
 
@@ -80,7 +82,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         """Whether the loss is the same in every orthonormal basis of features."""
         return False
 
-    def _recalled(self, X):
+    def _recalled(self, X, told):
         """Whether the fit of such rows was taken over from another; not by default."""
         return False
 
@@ -110,55 +112,30 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         """Return the callbacks that an estimator's own options need."""
         return []
 
-    def __sklearn_clone__(self):
-        if not isinstance(self.callbacks, list):
-            return super().__sklearn_clone__()
-        # What callbacks hold, such as a writer, may have no copy.
-        without = copy.copy(self)
-        without.callbacks = None
-        cloned = BaseEstimator.__sklearn_clone__(without)
-        cloned.callbacks = renewed(self.callbacks)
-        return cloned
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; those of components as ``network__activation``.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-
-        Raises
-        ------
-        ValueError
-            If a name is unknown, or belongs to a component that is a short name such as
-            "mlp", or None.
-        """
-        for name in params:
-            owner, is_nested, _ = name.partition("__")
-            value = params.get(owner, getattr(self, owner, self))
-            if is_nested and (value is None or isinstance(value, str)):
-                raise ValueError(
-                    f"{name!r} cannot be set while {owner}={value!r} has no "
-                    f"parameters; set {owner} to an instance first."
-                )
-        return super().set_params(**params)
-
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        X_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model to X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Training rows; at least two. NaN is a missing value.
-        y : None
-            Ignored; there for scikit-learn's conventions.
+        y : array-like of shape (n_samples,) or None, default=None
+            Given to a splitter in `validation_split`, which may stratify by it; ignored
+            otherwise.
+        X_val : array-like of shape (n_held_out, n_features) or None, default=None
+            Rows to hold out, in place of some of X. All of X is then trained on.
+        groups : array-like of shape (n_samples,) or None, default=None
+            Of which group each row of X is, such as a subject that was measured several
+            times. Whole groups are held out, and the guard counts each as one piece of
+            evidence.
 
         Returns
         -------
@@ -169,8 +146,10 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         ------
         ValueError
             If X is not numeric and dense, has infinite values or a column without any
-            value, or a part cannot work on it, or this machine has no such `device`;
-            the estimator is then left as it was.
+            value, or a part cannot work on it, or this machine has no such `device`; if
+            X_val has other columns, `groups` another length, or two of these arguments,
+            `validation_split` and `validation_fraction` contradict each other. The
+            estimator is then left as it was.
         TypeError
             If X is sparse, or has dates or durations beside numbers.
         FloatingPointError
@@ -184,19 +163,23 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
             continued = self.warm_start and hasattr(self, "net_")
             X = check_rows(self, X, reset=not continued)
             check_validation(self)
+            told = told_by(self, X, y, X_val, groups)
             if continued:
                 rows = self._continue(X, "warm_start=True")
+                rows = self._with_given(rows, told)
                 with self.net_.restored_on_error():
-                    compared = self._train(rows, continued=True)
+                    compared = self._train(rows, told, continued=True)
                 self._bound_networks(X)
                 # One row tells no variance.
                 if len(rows) > 1:
                     self._choose_axes(X, continued)
                 self._finish(X, compared)
-            elif not self._recalled(X):
+            elif not self._recalled(X, told):
                 rows, start = self._begin(X)
-                compared = self._train_from(start, rows)
+                rows = self._with_given(rows, told)
+                compared = self._train_from(start, rows, told)
                 self._warn_of_empty_columns(start)
+                self._warn_of_neighbours(rows, told)
                 self._bound_networks(X)
                 self._choose_axes(X, continued)
                 self._finish(X, compared)
@@ -283,6 +266,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         self._chosen_device()
         rng = random_stream(self.random_state)
         self._stream = np.random.RandomState(rng.randint(2**31))
+        self._chooser = RowChooser()
         self._n_asked = self.n_components
         start, rows = fit_start(X, self._n_columns(X), self.init, self._stream)
         start = self._start_of(start, X)
@@ -292,16 +276,23 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         self.net_ = self._new_net(self._module_factory(start, X))
         return rows, start
 
-    def _train_from(self, start, rows):
+    def _with_given(self, rows, told):
+        """Return the centred rows, and behind them those given to be held out."""
+        if told.X_val is None:
+            return rows
+        self._check_domain(told.X_val)
+        return np.concatenate([rows, centred_float32(told.X_val, self.mean_)])
+
+    def _train_from(self, start, rows, told):
         """Train from the start, in the space of the rows where that is the same."""
         is_same = self._is_basis_free() and fits_row_space(
             self, self.net_.module_, rows
         )
         is_exact = self._is_all_exact(start)
         if is_exact or not is_same:
-            return self._train(rows, is_exact)
+            return self._train(rows, told, is_exact)
         with in_row_space(self.net_, rows, self._stream) as coordinates:
-            return self._train(coordinates)
+            return self._train(coordinates, told)
 
     def _is_all_exact(self, start):
         """Whether PCA reproduces the rows, by any code that is to be learned."""
@@ -314,7 +305,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
     def _chosen_device(self):
         return choose_device(self.device, type(self).__name__)
 
-    def _train(self, rows, exact=False, continued=False):
+    def _train(self, rows, told, exact=False, continued=False):
         """Train with held-out rows, and keep PCA unless it is beaten.
 
         Return the rows, with those held out; None where none were compared.
@@ -328,7 +319,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
             self.gain_over_pca_ = 0.0
             self._say(f"Nothing was trained: {self._pca_name} reproduces the rows")
             return None
-        rows = hold_out(rows, net, self.validation_fraction, self._stream)
+        rows = hold_out(rows, net, self._chooser.choose(rows, told, self._stream))
         seed = self._stream.randint(2**31)
         found = self._outlook(rows, seed, continued)
         if found == "pca":
@@ -375,6 +366,16 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
                 f"to at most {start.rank}.",
                 stacklevel=4,
             )
+
+    def _warn_of_neighbours(self, rows, told):
+        """Warn where rows held out at random are likely to flatter the networks."""
+        if not (told.is_left_to_chance and self.net_.module_.networks_on):
+            return
+        if told.fraction is None:
+            return
+        share = share_of_neighbours(rows)
+        if share > ALIKE:
+            warn(FLATTERS.format(share), stacklevel=4)
 
     def _say(self, text):
         if self.verbose:

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._draws import row_draws
 from sklearn_ae._fitting.fit import Fitting
-from sklearn_ae._fitting.guard import paired_t_test, with_worst_twice
+from sklearn_ae._fitting.guard import of_groups, paired_t_test, with_worst_twice
 from sklearn_ae._fitting.start import largest_noise_variance
 from sklearn_ae._fitting.verdict import MOST_ROWS, can_judge, look_for_likelihood
 from sklearn_ae._inference import thinned
@@ -251,7 +251,7 @@ class GenerativeFitting(Fitting):
             for defended in densities
         )
         level = self._guard_level()
-        gains = after - before
+        gains = of_groups(after - before, rows.valid.groups)
         if level is None or paired_t_test(gains, worst_twice=True)[1] < level:
             self.prior_ = density
             module.prior.refit(density)

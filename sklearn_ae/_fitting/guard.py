@@ -51,6 +51,9 @@ class GuardResult:
     error_ratio : float or None
         Of a VAE, the squared error of held-out rows' reconstructions over PCA's. Above
         1.05 PCA is kept however likely the rows are. None where the losses say as much.
+    n_groups : int or None
+        How many groups the held-out rows are of, each one piece of evidence; None where
+        each row is one.
     """
 
     statistic: float
@@ -63,6 +66,7 @@ class GuardResult:
     pca_kept: bool
     pca: str
     error_ratio: float | None = None
+    n_groups: int | None = None
 
     @property
     def gain_unit(self) -> str:
@@ -81,6 +85,8 @@ class GuardResult:
         else:
             needed = f"the network needs p < {self.level:g}"
         rows = "row" if self.n_rows == 1 else "rows"
+        if self.n_groups is not None:
+            rows += f" of {self.n_groups} group{'' if self.n_groups == 1 else 's'}"
         unit = " nats a row" if self._is_of_densities else ""
         found = (
             f"on {self.n_rows} held-out {rows} the network's loss is "
@@ -96,13 +102,14 @@ class GuardResult:
     def __repr__(self) -> str:
         error = self.error_ratio
         ratio = "" if error is None else f", error_ratio={error:.3g}"
+        groups = "" if self.n_groups is None else f", n_groups={self.n_groups}"
         return (
             f"GuardResult(pca_kept={self.pca_kept}, gain={self.gain:.3g}, "
             f"gain_unit={self.gain_unit!r}, p_value={self.p_value:.2g}, "
             f"level={self.level}, statistic={self.statistic:.3g}, "
             f"n_rows={self.n_rows}, "
             f"network_loss={self.network_loss:.6g}, pca_loss={self.pca_loss:.6g}, "
-            f"pca={self.pca!r}{ratio})"
+            f"pca={self.pca!r}{ratio}{groups})"
         )
 
     def __str__(self) -> str:
@@ -181,6 +188,25 @@ def with_worst_twice(gains):
     return np.append(gains, gains.min()) if len(gains) > 1 else gains
 
 
+def of_groups(values, groups):
+    """Return one value for each group of rows: the sum of theirs over the mean size.
+
+    Their mean is that of all rows.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_some_rows,)
+        Of all rows, or of every so many-th.
+    groups : ndarray of shape (n_rows,) or None
+        Of which group each row is; None where each is one of its own.
+    """
+    if groups is None:
+        return values
+    _, group = np.unique(thinned(groups, len(values)), return_inverse=True)
+    sums = np.bincount(group, weights=values)
+    return sums * (len(sums) / len(values))
+
+
 class Guarding(metaclass=ABCMeta):
     """Base class of what keeps PCA unless its network is significantly better."""
 
@@ -206,6 +232,7 @@ class Guarding(metaclass=ABCMeta):
         self.pca_loss_ = float(net.row_losses(rows.valid).mean())
         self._abide_by(
             self._judged(
+                rows,
                 losses,
                 baseline,
                 training_losses,
@@ -216,6 +243,7 @@ class Guarding(metaclass=ABCMeta):
 
     def _judged(
         self,
+        rows,
         losses,
         baseline,
         training_losses,
@@ -223,9 +251,9 @@ class Guarding(metaclass=ABCMeta):
         error_ratio=None,
     ):
         """Return how a network compares with PCA, by both their losses of rows."""
-        statistic, p_value = self._test(
-            baseline - losses, training_baseline - training_losses
-        )
+        gains = of_groups(baseline - losses, rows.valid.groups)
+        training_gains = of_groups(training_baseline - training_losses, rows.groups)
+        statistic, p_value = self._test(gains, training_gains)
         level = self._guard_level()
         is_worse = error_ratio is not None and error_ratio > 1 + SLACK
         is_better = level is not None and p_value < level and not is_worse
@@ -240,6 +268,7 @@ class Guarding(metaclass=ABCMeta):
             pca_kept=level is not None and not is_better,
             pca=self._pca_name,
             error_ratio=error_ratio,
+            n_groups=None if rows.groups is None else len(gains),
         )
 
     def _abide_by(self, result):

@@ -1,4 +1,4 @@
-"""Which rows are held out: drawn at random, copies of a row on one side.
+"""Rows that are copies of each other.
 
 A network that has trained on a row knows its copies by heart. Among the held-out rows
 they would speak for it, and several copies there would count as independent evidence.
@@ -6,54 +6,11 @@ they would speak for it, and several copies there would count as independent evi
 
 import numpy as np
 
-from sklearn_ae._training.defaults import n_validation_rows
-from sklearn_ae._training.run import all_rows
-
 # Values whose hashes are computed at a time, few enough for a processor's cache.
 HASHED_VALUES = 2**16
 # Distinct rows by which it is judged how often rows are equal by chance, and how much
 # more often than if columns were independent that may be.
 JUDGED_ROWS, DEPENDENCE = 1000, 1e4
-
-
-def hold_out(rows, net, fraction, rng):
-    """Split rows at random into those to train on and those held out.
-
-    Of a held-out row's copies one is held out and none is trained on. `fraction` is of
-    the distinct rows. A row with a larger share of the rows than that is trained on:
-    without it, training would have another distribution.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_rows, n_features)
-        Centred rows, float32, with NaN for what is missing.
-    net : Net
-        Whose device they go to.
-    fraction : float, "auto" or None
-        As `validation_fraction` of the estimators.
-    rng : RandomState
-        Draws the held-out rows.
-
-    Returns
-    -------
-    rows : Rows
-        Those to train on, with those held out.
-    """
-    if fraction is None:
-        return all_rows(rows, net)
-    original = originals(rows)
-    n_copies = np.bincount(original, minlength=len(rows))
-    n_distinct = np.count_nonzero(n_copies)
-    n_valid = n_validation_rows(n_distinct, fraction)
-    if n_valid == 0:
-        return all_rows(rows, net)
-    order = rng.permutation(len(rows))
-    is_eligible = (n_copies > 0) & (n_copies * n_distinct <= n_valid * len(rows))
-    held_out = order[is_eligible[order]][:n_valid]
-    is_held_out = np.zeros(len(rows), dtype=bool)
-    is_held_out[held_out] = True
-    trained_on = order[~is_held_out[original[order]]]
-    return all_rows(rows[trained_on], net, all_rows(rows[held_out], net))
 
 
 def originals(rows):

@@ -23,19 +23,22 @@ class Rows(Dataset):
         Held-out rows.
     device : torch.device or None, default=None
         Where batches have to be; None is where the rows are.
+    groups : ndarray of shape (n_rows,) or None, default=None
+        Of which group each row is; None where they are independent.
     """
 
-    def __init__(self, data, valid=None, device=None):
+    def __init__(self, data, valid=None, device=None, groups=None):
         self.data = data
         self.valid = valid
+        self.groups = groups
         self.device = data.device if device is None else device
 
     @classmethod
-    def for_device(cls, data, device, valid=None):
+    def for_device(cls, data, device, valid=None, groups=None):
         """Keep rows on the device if they fit there, else on the host."""
         if fits(data, device):
-            return cls(data.to(device), valid)
-        return cls(data, valid, device)
+            return cls(data.to(device), valid, groups=groups)
+        return cls(data, valid, device, groups)
 
     @property
     def is_incomplete(self):

@@ -14,10 +14,10 @@ from sklearn_ae._training.batches import Rows
 from sklearn_ae._training.schedule import WARM_UP, budget_for
 
 
-def all_rows(rows, net, valid=None):
+def all_rows(rows, net, valid=None, groups=None):
     """Return all rows to train on, with those held out."""
     rows = torch.from_numpy(np.ascontiguousarray(rows))
-    return Rows.for_device(rows, torch.device(net.device), valid)
+    return Rows.for_device(rows, torch.device(net.device), valid, groups)
 
 
 def follows_budget(estimator, rows):

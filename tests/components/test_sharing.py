@@ -12,7 +12,7 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import check_estimator
 from skorch.callbacks import Callback
@@ -153,6 +153,23 @@ def test_other_rows_are_another_training(make_shared, trainings, curved):
     for rows in (curved, curved[1:], curved.astype(np.float32)):
         make_shared().fit(rows)
     assert trainings[1]() == 3
+
+
+def test_other_rows_held_out_are_another_training(make_shared, trainings, curved):
+    groups = np.arange(len(curved)) // 10
+    said = ({}, {"groups": groups}, {"groups": groups // 2}, {"X_val": curved[:30]})
+    for count, arguments in enumerate(said, start=1):
+        fits = [make_shared(size).fit(curved, **arguments) for size in (2, 2, 3)]
+        assert trainings[1]() == count
+        alone = make_shared(memory=None, callbacks=None).fit(curved, **arguments)
+        assert_same_fit(alone, fits[0], curved)
+    # Only a splitter looks at y.
+    make_shared().fit(curved, groups)
+    assert trainings[1]() == len(said)
+    for y in (groups % 2, groups % 3):
+        rule = StratifiedShuffleSplit(1, random_state=0)
+        make_shared(validation_split=rule).fit(curved, y)
+    assert trainings[1]() == len(said) + 2
 
 
 def test_verbose_and_the_form_of_memory_are_no_other_training(

@@ -8,7 +8,9 @@ from sklearn.datasets import load_digits, load_iris, make_swiss_roll
 from sklearn.decomposition import PCA
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
-from sklearn_ae._fitting.held_out import hold_out, originals, row_hashes
+from sklearn_ae._splits.copies import originals, row_hashes
+from sklearn_ae._splits.held_out import hold_out, split_rows
+from sklearn_ae._splits.told import Told
 from sklearn_ae._training.defaults import n_validation_rows
 
 NET = SimpleNamespace(device="cpu")
@@ -16,8 +18,9 @@ NET = SimpleNamespace(device="cpu")
 
 def split(rows, fraction="auto", seed=0):
     """Return the rows to train on and those held out, as arrays."""
+    rows = rows.astype(np.float32)
     stream = np.random.RandomState(seed)
-    held = hold_out(rows.astype(np.float32), NET, fraction, stream)
+    held = hold_out(rows, NET, split_rows(rows, Told(fraction), stream))
     return held.data.numpy(), held.valid.data.numpy()
 
 
@@ -127,7 +130,7 @@ def test_hashes_do_not_depend_on_the_layout_or_the_rows_beside(rng, monkeypatch)
     hashes = row_hashes(rows)
     np.testing.assert_array_equal(row_hashes(np.asfortranarray(rows)), hashes)
     np.testing.assert_array_equal(row_hashes(rows[::7]), hashes[::7])
-    monkeypatch.setattr("sklearn_ae._fitting.held_out.HASHED_VALUES", 100)
+    monkeypatch.setattr("sklearn_ae._splits.copies.HASHED_VALUES", 100)
     np.testing.assert_array_equal(row_hashes(rows), hashes)
 
 
@@ -203,7 +206,8 @@ def test_a_row_that_makes_up_much_of_the_data_is_trained_on(rng, seed):
 
 def test_no_fraction_holds_out_nothing_and_draws_nothing(rng):
     stream = np.random.RandomState(0)
-    held = hold_out(rng.normal(size=(9, 2)), NET, None, stream)
+    rows = rng.normal(size=(9, 2))
+    held = hold_out(rows, NET, split_rows(rows, Told(None), stream))
     assert held.valid is None
     assert len(held) == 9
     assert stream.randint(2**31) == np.random.RandomState(0).randint(2**31)

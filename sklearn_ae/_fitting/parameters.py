@@ -1,0 +1,54 @@
+"""Parameters of the estimators: what `clone` and `set_params` do beside the usual."""
+
+import copy
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator
+
+from sklearn_ae._training.callbacks import renewed
+
+
+class Parameters(BaseEstimator):
+    """Base class of what has components and callbacks among its parameters.
+
+    Warning: this class should not be used directly. Use derived classes instead.
+    """
+
+    def __sklearn_clone__(self):
+        if not isinstance(self.callbacks, list):
+            return super().__sklearn_clone__()
+        # What callbacks hold, such as a writer, may have no copy.
+        without = copy.copy(self)
+        without.callbacks = None
+        cloned = BaseEstimator.__sklearn_clone__(without)
+        cloned.callbacks = renewed(self.callbacks)
+        return cloned
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; those of components as ``network__activation``.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, or belongs to a component that is a short name such as
+            "mlp", or None.
+        """
+        for name in params:
+            owner, is_nested, _ = name.partition("__")
+            value = params.get(owner, getattr(self, owner, self))
+            if is_nested and (value is None or isinstance(value, str)):
+                raise ValueError(
+                    f"{name!r} cannot be set while {owner}={value!r} has no "
+                    f"parameters; set {owner} to an instance first."
+                )
+        return super().set_params(**params)

@@ -1,0 +1,184 @@
+"""Which rows are held out, and which of them are one piece of evidence."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_ae._splits.copies import originals
+from sklearn_ae._splits.last import LastRows
+from sklearn_ae._training.defaults import n_validation_rows
+from sklearn_ae._training.run import all_rows
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two sides of a table.
+
+    Attributes
+    ----------
+    trained_on, held_out : ndarray of int
+        Indices of rows.
+    groups : ndarray of shape (n_rows,) or None
+        Of which group each row is; None where each is one of its own.
+    """
+
+    trained_on: np.ndarray
+    held_out: np.ndarray
+    groups: np.ndarray | None = None
+
+
+class RowChooser:
+    """Chooses the rows to hold out, in a warm start the same ones again.
+
+    Attributes
+    ----------
+    was_left_to_chance : bool
+        Whether single rows were drawn, last.
+    """
+
+    was_left_to_chance = True
+
+    def __init__(self):
+        self._seed = self._drawn = self._n_rows = None
+
+    def choose(self, rows, told, stream):
+        """Return the split of rows.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, n_features)
+            As for `split_rows`.
+        told : Told
+        stream : RandomState
+            What is drawn from.
+        """
+        self.was_left_to_chance = told.is_left_to_chance
+        if not told.is_left_to_chance:
+            if self._seed is None:
+                self._seed = stream.randint(2**31)
+            return split_rows(rows, told, np.random.RandomState(self._seed))
+        again = self._drawn if self._n_rows == len(rows) else None
+        split = split_rows(rows, told, stream, again)
+        self._drawn, self._n_rows = split and split.held_out, len(rows)
+        return split
+
+
+def hold_out(rows, net, split):
+    """Return the rows to train on, with those held out.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Centred rows, float32, with NaN for what is missing.
+    net : Net
+        Whose device they go to.
+    split : Split or None
+        None holds out none.
+
+    Returns
+    -------
+    rows : Rows
+    """
+    if split is None:
+        return all_rows(rows, net)
+    trained_on, held_out = split.trained_on, split.held_out
+    if split.groups is None:
+        return all_rows(rows[trained_on], net, all_rows(rows[held_out], net))
+    valid = all_rows(rows[held_out], net, groups=split.groups[held_out])
+    return all_rows(rows[trained_on], net, valid, groups=split.groups[trained_on])
+
+
+def split_rows(rows, told, rng, again=None):
+    """Choose the rows to hold out.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Centred rows; those that were given to be held out are the last of them.
+    told : Told
+        What they are to be chosen by.
+    rng : RandomState
+        Draws what is left to chance.
+    again : ndarray of int or None, default=None
+        Rows that an earlier fit drew, to be held out once more.
+
+    Returns
+    -------
+    split : Split or None
+        None where there is none to hold out.
+
+    Raises
+    ------
+    ValueError
+        If one side would be empty.
+    """
+    if told.X_val is not None:
+        first, last = np.split(np.arange(len(rows)), [len(rows) - len(told.X_val)])
+        return Split(rng.permutation(first), last)
+    if told.splitter is not None:
+        return _by_splitter(rows, told, rng)
+    if told.fraction is None:
+        return None
+    if told.groups is not None:
+        return _by_group(told, rng)
+    return _at_random(rows, told.fraction, rng, again)
+
+
+def _at_random(rows, fraction, rng, again):
+    """Split at random; of a held-out row's copies none is trained on.
+
+    `fraction` is of the distinct rows. A row with a larger share of the rows than that
+    is trained on: without it, training would have another distribution.
+    """
+    original = originals(rows)
+    n_copies = np.bincount(original, minlength=len(rows))
+    n_distinct = np.count_nonzero(n_copies)
+    n_valid = n_validation_rows(n_distinct, fraction)
+    if n_valid == 0:
+        return None
+    order = rng.permutation(len(rows))
+    is_eligible = (n_copies > 0) & (n_copies * n_distinct <= n_valid * len(rows))
+    held_out = order[is_eligible[order]][:n_valid] if again is None else again
+    is_held_out = np.zeros(len(rows), dtype=bool)
+    is_held_out[original[held_out]] = True
+    return Split(order[~is_held_out[original[order]]], held_out)
+
+
+def _by_group(told, rng):
+    """Hold out whole groups; `fraction` is of their number."""
+    names, group = np.unique(told.groups, return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(
+            f"groups has {len(names)} group, but at least 2 are needed for one to be "
+            "held out."
+        )
+    n_groups = n_validation_rows(len(names), told.fraction)
+    is_chosen = np.zeros(len(names), dtype=bool)
+    is_chosen[rng.permutation(len(names))[:n_groups]] = True
+    order = rng.permutation(len(group))
+    is_held_out = is_chosen[group[order]]
+    return Split(order[~is_held_out], order[is_held_out], group)
+
+
+def _by_splitter(rows, told, rng):
+    """Take the first split of a splitter."""
+    splitter, groups = told.splitter, told.groups
+    if getattr(splitter, "random_state", 0) is None:
+        # So that the estimator's own makes a fit reproducible.
+        splitter.random_state = rng.randint(2**31)
+    sides = next(iter(splitter.split(rows, told.y, groups)))
+    trained_on, held_out = map(np.asarray, sides)
+    for side, indices in (("to train on", trained_on), ("to hold out", held_out)):
+        if len(indices) == 0:
+            raise ValueError(
+                f"The first split of validation_split={splitter!r} has no rows {side}; "
+                "give it shares that leave some on both sides."
+            )
+    if groups is not None:
+        group = np.unique(groups, return_inverse=True)[1]
+    elif isinstance(splitter, LastRows) and splitter.gap > 0:
+        # Windows within a gap of each other share values.
+        group = np.arange(len(rows)) // (splitter.gap + 1)
+    else:
+        group = None
+    return Split(rng.permutation(trained_on), held_out, group)
