@@ -108,14 +108,19 @@ def check_rows(estimator, X, *, reset):
     )
     X = _nan_for_nat(_as_floating(X), given)
     if reset:
-        empty = np.flatnonzero(np.isnan(X).all(axis=0))
-        if len(empty):
-            raise ValueError(
-                f"X has no value in column {empty[0]}, of which "
-                f"{type(estimator).__name__} can then learn nothing; leave the column "
-                "out."
-            )
+        check_columns(estimator, X)
     return X
+
+
+def check_columns(estimator, X):
+    """Raise ValueError where a column has no value."""
+    empty = np.flatnonzero(np.isnan(X).all(axis=0))
+    if len(empty):
+        raise ValueError(
+            f"X has no value in column {empty[0]}, of which "
+            f"{type(estimator).__name__} can then learn nothing; leave the column "
+            "out."
+        )
 
 
 def check_codes(estimator, X, widths, remedy=""):

@@ -11,6 +11,7 @@ from sklearn_ae._components.explained import (
     fewest_columns,
 )
 from sklearn_ae._fitting.autoencoder import AutoencoderFitting
+from sklearn_ae._fitting.guard import by_weight
 from sklearn_ae._fitting.start import centred_float32
 from sklearn_ae._inference import thinned
 from sklearn_ae._modules.ordered import EXACT
@@ -101,9 +102,9 @@ class OrderedFitting(AutoencoderFitting):
         is_ordered = start.components is not None and self._is_ordered()
         return (start.shortened(1) if is_ordered else start).is_exact
 
-    def _begin(self, X):
+    def _begin(self, X, weights):
         self._n_kept = None
-        rows, start = super()._begin(X)
+        rows, start = super()._begin(X, weights)
         if self._is_ordered() and isinstance(self.n_components, Integral):
             module = self.net_.module_
             # Where PCA reproduces the rows, codes that bend do not.
@@ -290,12 +291,12 @@ class OrderedFitting(AutoencoderFitting):
         def squares(x):
             return module.squares_of_prefixes(x, self._unit)
 
-        found = self._of_prefixes(squares, rows)
+        found = by_weight(self._of_prefixes(squares, rows), rows.weights)
         if module.decode_weight is None:
             of_pca = np.full_like(found, np.nan)
         else:
             module.use_networks(False)
-            of_pca = self._of_prefixes(squares, rows)
+            of_pca = by_weight(self._of_prefixes(squares, rows), rows.weights)
             module.use_networks(networks_on)
         n_squares = 1 + self._n_prefixes()
         curve = explained_variance_curve(

@@ -11,6 +11,7 @@ from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._fitting.generative import SCORE_DRAWS, GenerativeFitting
 from sklearn_ae._utils import RandomStateLike, own_modes
 from sklearn_ae._validation import check_count
+from sklearn_ae._weights import check_weights
 from sklearn_ae.penalties import leave_axes_free
 
 
@@ -212,7 +213,9 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         )
         return self._lowest_for_nan(scores)
 
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    def score(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the mean log-likelihood of a row, in nats.
 
         Parameters
@@ -221,6 +224,8 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
             Rows.
         y : None
             Ignored; there for scikit-learn's conventions.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows, of at least 0; None counts all alike.
 
         Returns
         -------
@@ -232,6 +237,12 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            As for `score_samples`.
+            As for `score_samples`, or if weights are negative, all zero, or not as
+            many as rows.
         """
-        return float(self.score_samples(X).mean(dtype=np.float64))
+        scores = self.score_samples(X).astype(np.float64)
+        weights = check_weights(sample_weight, scores)
+        if weights is None:
+            return float(scores.mean())
+        counts = weights > 0
+        return float(np.average(scores[counts], weights=weights[counts]))

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_ae._components.sharing import SharedFitting
 from sklearn_ae._estimators.base import BaseAutoencoder
+from sklearn_ae._weights import check_weights
 
 
 class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
@@ -53,7 +54,9 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
             scores = (-errors * self._unit**2).astype(np.float32)
         return self._lowest_for_nan(scores)
 
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    def score(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the share of variance that reconstructions explain.
 
         One minus the squared error over the squared distance to the training mean,
@@ -66,6 +69,8 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
             Rows.
         y : None
             Ignored; there for scikit-learn's conventions.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows, of at least 0; None counts all alike.
 
         Returns
         -------
@@ -79,12 +84,16 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            As for `transform`, but for large values.
+            As for `transform`, but for large values, or if weights are negative, all
+            zero, or not as many as rows.
         """
         squares = self._squares(X)
+        weights = check_weights(sample_weight, squares)
+        if weights is not None:
+            squares, weights = squares[weights > 0], weights[weights > 0]
         if not np.isfinite(squares).all():
             return float("-inf")
-        error, distance = squares.sum(axis=0)
+        error, distance = squares.sum(axis=0) if weights is None else weights @ squares
         if distance == 0:
             return 1.0 if error == 0 else 0.0
         return float(1 - error / distance)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
+from sklearn.utils.extmath import randomized_svd
 
 from sklearn_ae._inference import thinned
 from sklearn_ae._modules.gaps import codes_given, linear_fill, precision_factor
@@ -20,6 +21,8 @@ LONG, MOST_COVARIED = 10, 1000
 CHUNK = 8192
 # Numbers up to which a copy of rows in double precision is no burden.
 MOST_DOUBLES = 2**24
+# Rows or columns up to which axes of weighted rows are exact; as in scikit-learn's PCA.
+MOST_EXACT = 500
 # Correlation of scores up to which axes are PCA's own.
 SMALLEST_CORRELATION = 1e-5
 # Rounds of expectation and maximisation for rows that miss values, and the gain of a
@@ -81,14 +84,16 @@ def noise_degrees(n_rows, n_components, n_features):
     return max(n_rows - 1 - taken, 1)
 
 
-def _centred_chunks(X, mean, unit):
+def _centred_chunks(X, mean, unit, weights):
+    """Yield chunks of centred rows over the unit, and their weights."""
     for first in range(0, len(X), CHUNK):
-        chunk = np.subtract(X[first : first + CHUNK], mean, dtype=np.float64)
+        rows = slice(first, first + CHUNK)
+        chunk = np.subtract(X[rows], mean, dtype=np.float64)
         chunk /= unit
-        yield chunk
+        yield chunk, np.ones(len(chunk)) if weights is None else weights[rows]
 
 
-def scales_alone(X, mean, unit, n_components):
+def scales_alone(X, mean, unit, n_components, weights=None):
     """Return the scales of rows that may miss values, without axes.
 
     Parameters
@@ -100,30 +105,38 @@ def scales_alone(X, mean, unit, n_components):
         What all is divided by.
     n_components : int
         Number of components.
+    weights : ndarray of shape (n_rows,) or None, default=None
+        Weights of the rows, as of `fit_start`.
     """
     squares, counts = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    for chunk in _centred_chunks(X, mean, unit):
+    for chunk, each in _centred_chunks(X, mean, unit, weights):
         missing = np.isnan(chunk)
-        counts += len(chunk) - missing.sum(axis=0)
+        counts += each @ ~missing
         chunk[missing] = 0.0
-        squares += np.einsum("ij,ij->j", chunk, chunk)
+        squares += np.einsum("i,ij,ij->j", each, chunk, chunk)
     scale = np.sqrt(squares / np.maximum(counts - 1, 1))
     return Axes(scale, None, np.zeros(n_components), scale, np.mean(scale**2))
 
 
-def axes_of_covariance(X, mean, unit, n_components):
+def axes_of_covariance(X, mean, unit, n_components, weights=None):
     """Return the axes of complete rows, from one pass over chunks of them.
 
     Parameters
     ----------
-    X, mean, unit, n_components
+    X, mean, unit, n_components, weights
         As for `scales_alone`.
     """
     n_rows, n_features = X.shape
     products, sums = np.zeros((n_features, n_features)), np.zeros(n_features)
-    for chunk in _centred_chunks(X, mean, unit):
+    for chunk, each in _centred_chunks(X, mean, unit, weights):
+        if weights is None:
+            sums += chunk.sum(axis=0)
+        else:
+            sums += each @ chunk
+            chunk *= np.sqrt(each)[:, np.newaxis]
         products += chunk.T @ chunk
-        sums += chunk.sum(axis=0)
+    if weights is not None:
+        n_rows = weights.sum()
     # The mean was rounded to X's dtype.
     covariance = (products - np.outer(sums, sums / n_rows)) / (n_rows - 1)
     feature_scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
@@ -142,52 +155,53 @@ def axes_of_covariance(X, mean, unit, n_components):
     )
 
 
-def axes_of_rows(X, mean, unit, n_components, random_state):
+def axes_of_rows(X, mean, unit, n_components, random_state, weights=None):
     """Return the axes of rows that may miss values, by PCA of all of them.
 
     Parameters
     ----------
-    X, mean, unit, n_components
+    X, mean, unit, n_components, weights
         As for `scales_alone`.
     random_state : RandomState
         For PCA's randomized solver.
     """
+    n_rows = len(X) if weights is None else weights.sum()
     dtype = np.float64 if X.size <= MOST_DOUBLES else np.float32
     centred = np.empty(X.shape, dtype)
     np.subtract(X, mean, out=centred, dtype=np.float64, casting="same_kind")
     centred /= unit
     missing = np.isnan(centred)
     is_incomplete = bool(missing.any())
-    degrees = len(X) - 1
+    degrees = n_rows - 1
     if is_incomplete:
         centred[missing] = 0.0
-        degrees = np.maximum((~missing).sum(axis=0) - 1, 1)
-    feature_scale = _rms(centred, degrees)
+        observed = ~missing
+        counts = observed.sum(axis=0) if weights is None else weights @ observed
+        degrees = np.maximum(counts - 1, 1)
+    feature_scale = _rms(centred, degrees, weights)
     n_axes = min(n_components, *X.shape)
-    # Rows that are all alike have no variance to take shares of.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pca = PCA(n_axes, random_state=random_state).fit(centred)
+    axes, variances, noise_variance = _principal(centred, n_axes, random_state, weights)
     if is_incomplete:
         axes, variances, noise_variance = _axes_of_observed(
             centred,
             missing,
-            pca.components_ * np.sqrt(pca.explained_variance_)[:, np.newaxis],
-            float(pca.noise_variance_),
+            axes * np.sqrt(variances)[:, np.newaxis],
+            noise_variance,
+            weights,
         )
     else:
-        axes, variances = _uncorrelated(
-            pca.components_, pca.explained_variance_, centred
-        )
+        if weights is None:
+            axes, variances = _uncorrelated(axes, variances, centred)
         noise_variance = None
     components, variances = _padded(axes, variances, n_components)
     shares = components.astype(dtype)
     centred -= (centred @ shares.T) @ shares
     if is_incomplete:
         centred[missing] = 0.0
-    residual_scale = _rms(centred, degrees)
+    residual_scale = _rms(centred, degrees, weights)
     if noise_variance is None:
         left = np.square(residual_scale).sum()
-        noise_variance = noise_of(left, len(X), n_components, X.shape[1])
+        noise_variance = noise_of(left, n_rows, n_components, X.shape[1])
     return Axes(
         feature_scale=feature_scale,
         components=components,
@@ -195,6 +209,26 @@ def axes_of_rows(X, mean, unit, n_components, random_state):
         residual_scale=residual_scale,
         noise_variance=noise_variance,
     )
+
+
+def _principal(rows, n_axes, random_state, weights):
+    """Return axes, their variances, and the mean of the others, of centred rows."""
+    if weights is None:
+        # Rows that are all alike have no variance to take shares of.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pca = PCA(n_axes, random_state=random_state).fit(rows)
+        return pca.components_, pca.explained_variance_, float(pca.noise_variance_)
+    rows = rows * np.sqrt(weights).astype(rows.dtype)[:, np.newaxis]
+    if max(rows.shape) > MOST_EXACT and n_axes < 0.8 * min(rows.shape):
+        _, spread, axes = randomized_svd(rows, n_axes, random_state=random_state)
+    else:
+        _, spread, axes = np.linalg.svd(rows, full_matrices=False)
+    degrees = weights.sum() - 1
+    variances = np.square(spread, dtype=np.float64) / degrees
+    total = np.square(rows, dtype=np.float64).sum() / degrees
+    n_others = max(min(rows.shape) - n_axes, 1)
+    noise = max(total - variances[:n_axes].sum(), 0.0) / n_others
+    return _signed(axes[:n_axes]), variances[:n_axes], noise
 
 
 def _uncorrelated(axes, variances, rows):
@@ -222,9 +256,13 @@ def _signed(axes):
     return axes * np.sign(largest)
 
 
-def _rms(rows, degrees):
+def _rms(rows, degrees, weights):
     """Return the root of each column's mean square, summed in double precision."""
-    return np.sqrt(np.einsum("ij,ij->j", rows, rows, dtype=np.float64) / degrees)
+    if weights is None:
+        squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
+    else:
+        squares = np.einsum("i,ij,ij->j", weights, rows, rows, dtype=np.float64)
+    return np.sqrt(squares / degrees)
 
 
 def _padded(axes, variances, n_components):
@@ -237,7 +275,7 @@ def _padded(axes, variances, n_components):
     return components, kept
 
 
-def _axes_of_observed(centred, missing, loadings, noise_variance):
+def _axes_of_observed(centred, missing, loadings, noise_variance, weights):
     """Return axes, variances and noise of rows with gaps, which it fills in place.
 
     They are those of probabilistic PCA, the likeliest given the observed values, by
@@ -254,6 +292,8 @@ def _axes_of_observed(centred, missing, loadings, noise_variance):
         Where to start.
     noise_variance : float
         Likewise.
+    weights : ndarray of shape (n_rows,) or None
+        Weights of the rows.
 
     References
     ----------
@@ -266,7 +306,10 @@ def _axes_of_observed(centred, missing, loadings, noise_variance):
     n_axes, n_features = loadings.shape
     cost = n_features * n_axes**2
     most = max(ROUND_BUDGET // cost, FEWEST_ROWS)
-    rows, gaps = thinned(centred, most), thinned(missing, most)
+    if weights is None:
+        weights = np.ones(len(centred))
+    parts = [thinned(part, most) for part in (centred, missing, weights)]
+    rows = parts[0]
     mean_square = np.mean(np.square(rows), dtype=np.float64)
     least = max(LEAST_NOISE * mean_square, np.finfo(float).tiny)
     loadings = torch.from_numpy(np.asarray(loadings, dtype=np.float64))
@@ -275,7 +318,7 @@ def _axes_of_observed(centred, missing, loadings, noise_variance):
     before = -np.inf
     rounds = np.clip(BUDGET // (cost * len(rows)), FEWEST_ROUNDS, MOST_ROUNDS)
     for _ in range(rounds):
-        loadings, new_noise, likelihood = _round(rows, gaps, loadings, noise)
+        loadings, new_noise, likelihood = _round(*parts, loadings, noise)
         noise = max(new_noise, least)
         if likelihood - before < LEAST_GAIN:
             break
@@ -286,7 +329,7 @@ def _axes_of_observed(centred, missing, loadings, noise_variance):
         part, gap = torch.from_numpy(centred[chunk]), torch.from_numpy(missing[chunk])
         centred[chunk] = linear_fill(part, gap, scaled).numpy()
     _, spread, axes = np.linalg.svd(loadings.numpy(), full_matrices=False)
-    n_rows = len(centred)
+    n_rows = weights.sum()
     variances = n_rows / (n_rows - 1) * (spread**2 + noise)
     return (
         _signed(axes),
@@ -295,7 +338,7 @@ def _axes_of_observed(centred, missing, loadings, noise_variance):
     )
 
 
-def _round(rows, gaps, loadings, noise):
+def _round(rows, gaps, weights, loadings, noise):
     """Return loadings and noise of one more round, and the rows' mean log-likelihood.
 
     The likelihood is that of the loadings and the noise that were given, but for a
@@ -319,17 +362,20 @@ def _round(rows, gaps, loadings, noise):
         code = unit_code / noise**0.5
         second = torch.cholesky_inverse(factor) + code[:, :, None] * code[:, None]
         second = second.flatten(1)
-        moments += observed.T @ second
-        whole += second.sum(0)
-        products += code.T @ x
-        squares += float(x.square().sum())
-        n_values += float(observed.sum())
-        likelihood -= float(factor.diagonal(dim1=1, dim2=2).log().sum())
-        likelihood += 0.5 * float((unit_code * (x @ scaled.T)).sum()) / noise
+        each = torch.from_numpy(weights[chunk])
+        moments += (each[:, None] * observed).T @ second
+        whole += each @ second
+        products += (each[:, None] * code).T @ x
+        squares += float((each @ x.square()).sum())
+        n_values += float((each @ observed).sum())
+        volumes = factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        explained = (unit_code * (x @ scaled.T)).sum(1)
+        likelihood += float(each @ (0.5 / noise * explained - volumes))
     likelihood -= 0.5 * (n_values * np.log(noise) + squares / noise)
     moments = moments.unflatten(1, (n_axes, n_axes))
     # A column without a spread has loadings of zero, whatever the moments.
     new = torch.linalg.solve(moments, products.T[:, :, None])[:, :, 0].T
     new_noise = (squares - float((new * products).sum())) / n_values
-    whitening = torch.linalg.cholesky(whole.reshape(n_axes, n_axes) / len(rows))
-    return whitening.T @ new, new_noise, likelihood / len(rows)
+    n_rows = float(weights.sum())
+    whitening = torch.linalg.cholesky(whole.reshape(n_axes, n_axes) / n_rows)
+    return whitening.T @ new, new_noise, likelihood / n_rows

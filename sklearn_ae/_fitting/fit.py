@@ -17,8 +17,8 @@ from sklearn_ae._inference import chunk_rows, chunks, thinned
 from sklearn_ae._modules.autoencoder import VALIDATION_SEED
 from sklearn_ae._modules.links import DomainError
 from sklearn_ae._splits.held_out import RowChooser, hold_out
-from sklearn_ae._splits.neighbours import ALIKE, FLATTERS, share_of_neighbours
-from sklearn_ae._splits.told import SPLIT_CONSTRAINT, told_by
+from sklearn_ae._splits.neighbours import warn_of_neighbours
+from sklearn_ae._splits.told import SPLIT_CONSTRAINT, told_by, weighted_rows
 from sklearn_ae._training.run import all_rows, run, tell_interrupt
 from sklearn_ae._training.settings import (
     TRAINING_CONSTRAINTS,
@@ -120,6 +120,7 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         *,
         X_val: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Fit the model to X.
 
@@ -136,6 +137,10 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
             Of which group each row of X is, such as a subject that was measured several
             times. Whole groups are held out, and the guard counts each as one piece of
             evidence.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows, of at least 0. They count in means, scales and PCA, in
+            the loss, and in what is compared on held-out rows. Whole numbers tell how
+            often a row is there, others are relative. A row of weight 0 is left out.
 
         Returns
         -------
@@ -147,9 +152,9 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         ValueError
             If X is not numeric and dense, has infinite values or a column without any
             value, or a part cannot work on it, or this machine has no such `device`; if
-            X_val has other columns, `groups` another length, or two of these arguments,
-            `validation_split` and `validation_fraction` contradict each other. The
-            estimator is then left as it was.
+            X_val has other columns, `groups` or `sample_weight` another length, or two
+            of these arguments, `validation_split` and `validation_fraction` contradict
+            each other. The estimator is then left as it was.
         TypeError
             If X is sparse, or has dates or durations beside numbers.
         FloatingPointError
@@ -163,31 +168,37 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
             continued = self.warm_start and hasattr(self, "net_")
             X = check_rows(self, X, reset=not continued)
             check_validation(self)
-            told = told_by(self, X, y, X_val, groups)
+            X, told = told_by(self, X, y, X_val, groups, sample_weight)
             if continued:
                 rows = self._continue(X, "warm_start=True")
                 rows = self._with_given(rows, told)
                 with self.net_.restored_on_error():
                     compared = self._train(rows, told, continued=True)
                 self._bound_networks(X)
+                X = told.as_weighted(X, self._stream)
                 # One row tells no variance.
                 if len(rows) > 1:
                     self._choose_axes(X, continued)
                 self._finish(X, compared)
             elif not self._recalled(X, told):
-                rows, start = self._begin(X)
+                rows, start = self._begin(X, told.weights)
                 rows = self._with_given(rows, told)
                 compared = self._train_from(start, rows, told)
                 self._warn_of_empty_columns(start)
-                self._warn_of_neighbours(rows, told)
+                is_kept = compared is not None and self.net_.module_.networks_on
+                if told.is_left_to_chance and is_kept:
+                    warn_of_neighbours(rows, stacklevel=3)
                 self._bound_networks(X)
+                X = told.as_weighted(X, self._stream)
                 self._choose_axes(X, continued)
                 self._finish(X, compared)
         tell_interrupt(self.net_)
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def partial_fit(
+        self, X: ArrayLike, y: Any = None, *, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train for one epoch on X, starting afresh on the first call.
 
         The first call takes the centre, the scales and the PCA from its rows, so make
@@ -201,6 +212,8 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
             Training rows; at least two in the first call.
         y : None
             Ignored; there for scikit-learn's conventions.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            As for `fit`.
 
         Returns
         -------
@@ -219,8 +232,9 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         with unchanged_on_error(self), own_modes(inference=False):
             first = not hasattr(self, "net_")
             X = check_rows(self, X, reset=first)
+            X, weights = weighted_rows(self, X, sample_weight, fewest=1 + first)
             if first:
-                rows, _ = self._begin(X)
+                rows, _ = self._begin(X, weights)
             else:
                 rows = self._continue(X, "partial_fit")
             with self.net_.restored_on_error():
@@ -228,7 +242,7 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
                 if not first:
                     self._keep_columns()
                 seed = self._stream.randint(2**31)
-                rows = all_rows(rows, self.net_)
+                rows = all_rows(rows, self.net_, weights=weights)
                 run(self, rows, seed, max_epochs=1, scheduled=False)
             self._forget_comparison()
             self._bound_networks(X)
@@ -257,7 +271,7 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
             names = getattr(self, "feature_names_in_", range(X.shape[1]))
             raise ValueError(str(error.among(names))) from None
 
-    def _begin(self, X):
+    def _begin(self, X, weights):
         """Build the net; return the centred rows and the start."""
         # A copy: parameters that change after fit do not change what was fitted.
         self._cost = clone(self._loss_or_likelihood(), safe=False)
@@ -268,7 +282,8 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         self._stream = np.random.RandomState(rng.randint(2**31))
         self._chooser = RowChooser()
         self._n_asked = self.n_components
-        start, rows = fit_start(X, self._n_columns(X), self.init, self._stream)
+        n_columns = self._n_columns(X)
+        start, rows = fit_start(X, n_columns, self.init, self._stream, weights)
         start = self._start_of(start, X)
         self.n_components_ = len(start.variances)
         self.mean_ = start.mean
@@ -319,7 +334,8 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
             self.gain_over_pca_ = 0.0
             self._say(f"Nothing was trained: {self._pca_name} reproduces the rows")
             return None
-        rows = hold_out(rows, net, self._chooser.choose(rows, told, self._stream))
+        split = self._chooser.choose(rows, told, self._stream)
+        rows = hold_out(rows, net, split, told.weights)
         seed = self._stream.randint(2**31)
         found = self._outlook(rows, seed, continued)
         if found == "pca":
@@ -366,16 +382,6 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
                 f"to at most {start.rank}.",
                 stacklevel=4,
             )
-
-    def _warn_of_neighbours(self, rows, told):
-        """Warn where rows held out at random are likely to flatter the networks."""
-        if not (told.is_left_to_chance and self.net_.module_.networks_on):
-            return
-        if told.fraction is None:
-            return
-        share = share_of_neighbours(rows)
-        if share > ALIKE:
-            warn(FLATTERS.format(share), stacklevel=4)
 
     def _say(self, text):
         if self.verbose:

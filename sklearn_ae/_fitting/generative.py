@@ -9,10 +9,15 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._draws import row_draws
 from sklearn_ae._fitting.fit import Fitting
-from sklearn_ae._fitting.guard import of_groups, paired_t_test, with_worst_twice
+from sklearn_ae._fitting.guard import (
+    by_weight,
+    of_groups,
+    paired_t_test,
+    with_worst_twice,
+)
 from sklearn_ae._fitting.start import largest_noise_variance
 from sklearn_ae._fitting.verdict import MOST_ROWS, can_judge, look_for_likelihood
-from sklearn_ae._inference import thinned
+from sklearn_ae._inference import MOST_CODES, thinned
 from sklearn_ae._modules.defended import DefendedDensity
 from sklearn_ae._training.callbacks import KLWarmUp
 from sklearn_ae._training.run import follows_budget, run
@@ -87,18 +92,21 @@ class GenerativeFitting(Fitting):
                 -np.logaddexp(np.log1p(-weight) - wide, np.log(weight) - narrow)
                 for wide, narrow in zip(wider, own, strict=True)
             )
-        means = [with_worst_twice(-valid).mean() for valid, _ in (own, wider)]
+        means = [
+            with_worst_twice(by_weight(-valid, rows.valid.weights)).mean()
+            for valid, _ in (own, wider)
+        ]
         better = wider if means[1] > means[0] else own
         return tuple(losses - ROUNDING * np.abs(losses) for losses in better)
 
     def _uncompared_error(self, rows):
         module = self.net_.module_
-        module.unshrinking.take(*self._moments_over(thinned(rows.data)))
+        module.unshrinking.take(*self._moments_over(rows.as_weighted(MOST_CODES)))
         n_rows = self._scored_rows(1)
         squares = self._over_rows(
             lambda x: module.squares(x, self._unit), thinned(rows.valid.data), n_rows
         )
-        return float(squares[:, 0].mean())
+        return float(by_weight(squares[:, 0], rows.valid.weights).mean())
 
     def _test(self, gains, other_gains):
         return paired_t_test(gains, other_gains, skewed=True, worst_twice=True)
@@ -174,7 +182,7 @@ class GenerativeFitting(Fitting):
         """
         if self.kl_warmup != "auto" or self.beta > 1 or self.net_.interrupted_:
             return
-        mean, _ = self._moments_over(thinned(rows.data))
+        mean, _ = self._moments_over(rows.as_weighted(MOST_CODES))
         if (mean.var(axis=0) > INFORMED).sum() >= self._n_usable(rows):
             return
         self._say("Columns of the code say little; once more with a warm-up")
@@ -228,7 +236,7 @@ class GenerativeFitting(Fitting):
         self.net_.module_.prior.refit(None)
         if rows is None:
             return
-        mean, deviation = self._moments_over(thinned(rows.data))
+        mean, deviation = self._moments_over(rows.as_weighted(MOST_CODES))
         codes = mean + deviation * self._stream.standard_normal(mean.shape)
         density = clone(self.prior_)
         if density.random_state is None:
@@ -251,7 +259,8 @@ class GenerativeFitting(Fitting):
             for defended in densities
         )
         level = self._guard_level()
-        gains = of_groups(after - before, rows.valid.groups)
+        gains = by_weight(after - before, rows.valid.weights)
+        gains = of_groups(gains, rows.valid.groups)
         if level is None or paired_t_test(gains, worst_twice=True)[1] < level:
             self.prior_ = density
             module.prior.refit(density)

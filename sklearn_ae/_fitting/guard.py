@@ -207,6 +207,22 @@ def of_groups(values, groups):
     return sums * (len(sums) / len(values))
 
 
+def by_weight(values, weights):
+    """Return values of rows times the rows' weights, whose mean is one.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_some_rows, ...)
+        Of all rows, or of every so many-th.
+    weights : ndarray of shape (n_rows,) or None
+        None where all rows count alike.
+    """
+    if weights is None:
+        return values
+    weights = thinned(weights, len(values))
+    return values * weights.reshape(-1, *[1] * (values.ndim - 1))
+
+
 class Guarding(metaclass=ABCMeta):
     """Base class of what keeps PCA unless its network is significantly better."""
 
@@ -251,8 +267,12 @@ class Guarding(metaclass=ABCMeta):
         error_ratio=None,
     ):
         """Return how a network compares with PCA, by both their losses of rows."""
+        losses, baseline = (
+            by_weight(x, rows.valid.weights) for x in (losses, baseline)
+        )
         gains = of_groups(baseline - losses, rows.valid.groups)
-        training_gains = of_groups(training_baseline - training_losses, rows.groups)
+        training_gains = by_weight(training_baseline - training_losses, rows.weights)
+        training_gains = of_groups(training_gains, rows.groups)
         statistic, p_value = self._test(gains, training_gains)
         level = self._guard_level()
         is_worse = error_ratio is not None and error_ratio > 1 + SLACK

@@ -48,8 +48,8 @@ class Start:
         Standard deviation of what the axes leave of each column.
     noise_variance : float
         Noise variance of probabilistic PCA; see `noise_of`.
-    n_rows : int
-        Number of training rows.
+    n_rows : int or float
+        Number of training rows, or of those that they stand for by their weights.
     is_incomplete : bool
         Whether rows miss values; all is then of the observed ones.
     """
@@ -130,12 +130,17 @@ def largest_noise_variance(n_rows, n_features):
     return (roots.sum() ** 2 + TRACY_WIDOM_99 * spread) / n_rows
 
 
-def column_means(X):
+def column_means(X, weights=None):
     """Return the column means in X's dtype, summed in double precision."""
     with np.errstate(over="ignore", invalid="ignore"):
-        means = np.mean(X, axis=0, dtype=np.float64)
-        if np.isnan(means).any():
+        if weights is None:
+            means = np.mean(X, axis=0, dtype=np.float64)
+        else:
+            means = weights @ X / weights.sum()
+        if np.isnan(means).any() and weights is None:
             means = np.mean(X, axis=0, dtype=np.float64, where=~np.isnan(X))
+        elif np.isnan(means).any():
+            means = weights @ np.nan_to_num(X) / (weights @ ~np.isnan(X))
         # So that columns of equal values have no spread, though sums are rounded.
         means = np.clip(means, np.fmin.reduce(X), np.fmax.reduce(X))
         return means.astype(X.dtype)
@@ -170,7 +175,7 @@ def centred_float32(X, mean):
     return centred
 
 
-def fit_start(X, n_components, init, random_state):
+def fit_start(X, n_components, init, random_state, weights=None):
     """Compute a start from the training rows.
 
     Parameters
@@ -184,6 +189,9 @@ def fit_start(X, n_components, init, random_state):
         Whether to compute principal axes.
     random_state : RandomState
         For PCA's randomized solver.
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the rows, whose sum is the number of rows that they stand for; None
+        where each is one.
 
     Returns
     -------
@@ -191,17 +199,17 @@ def fit_start(X, n_components, init, random_state):
     rows : ndarray of shape (n_samples, n_features)
         The centred rows as float32, with NaN.
     """
-    mean = column_means(X)
+    mean = column_means(X, weights)
     rows = centred_float32(X, mean)
     unit = _unit(X, mean)
     # A sum has NaN where a value has, without an array of flags.
     is_incomplete = bool(np.isnan(rows.sum(dtype=np.float64)))
     if init == "random":
-        axes = scales_alone(X, mean, unit, n_components)
+        axes = scales_alone(X, mean, unit, n_components, weights)
     elif has_cheap_covariance(X.shape) and not is_incomplete:
-        axes = axes_of_covariance(X, mean, unit, n_components)
+        axes = axes_of_covariance(X, mean, unit, n_components, weights)
     else:
-        axes = axes_of_rows(X, mean, unit, n_components, random_state)
+        axes = axes_of_rows(X, mean, unit, n_components, random_state, weights)
     scale = float(np.sqrt(np.mean(axes.feature_scale**2))) or 1.0
     if scale * unit < SMALLEST_SCALE:
         raise ValueError(
@@ -209,6 +217,7 @@ def fit_start(X, n_components, init, random_state):
             "scale X, for instance with StandardScaler."
         )
     # As many axes as rows can have reproduce rows of any noise, and tell nothing of it.
+    n_rows = len(X) if weights is None else weights.sum()
     is_told = init == "random" or len(X) - 1 > n_components
     least = NOISE_FLOOR if is_told else UNKNOWN_SHARE
     noise_variance = max(axes.noise_variance, (least * scale) ** 2)
@@ -220,7 +229,7 @@ def fit_start(X, n_components, init, random_state):
         variances=axes.variances * unit**2,
         residual_scale=axes.residual_scale * unit,
         noise_variance=noise_variance * unit**2,
-        n_rows=len(X),
+        n_rows=n_rows,
         is_incomplete=is_incomplete,
     )
     return start, rows

@@ -63,7 +63,7 @@ class RowChooser:
         return split
 
 
-def hold_out(rows, net, split):
+def hold_out(rows, net, split, weights=None):
     """Return the rows to train on, with those held out.
 
     Parameters
@@ -74,18 +74,23 @@ def hold_out(rows, net, split):
         Whose device they go to.
     split : Split or None
         None holds out none.
+    weights : ndarray of shape (n_rows,) or None
+        Weights of the rows; those that were given to be held out have none.
 
     Returns
     -------
     rows : Rows
     """
     if split is None:
-        return all_rows(rows, net)
-    trained_on, held_out = split.trained_on, split.held_out
-    if split.groups is None:
-        return all_rows(rows[trained_on], net, all_rows(rows[held_out], net))
-    valid = all_rows(rows[held_out], net, groups=split.groups[held_out])
-    return all_rows(rows[trained_on], net, valid, groups=split.groups[trained_on])
+        return all_rows(rows, net, weights=weights)
+
+    def side(chosen, valid=None):
+        groups = None if split.groups is None else split.groups[chosen]
+        counts = weights is not None and chosen.max() < len(weights)
+        of_rows = weights[chosen] if counts else None
+        return all_rows(rows[chosen], net, valid, groups=groups, weights=of_rows)
+
+    return side(split.trained_on, side(split.held_out))
 
 
 def split_rows(rows, told, rng, again=None):
@@ -121,14 +126,15 @@ def split_rows(rows, told, rng, again=None):
         return None
     if told.groups is not None:
         return _by_group(told, rng)
-    return _at_random(rows, told.fraction, rng, again)
+    return _at_random(rows, told.fraction, rng, again, told.weights)
 
 
-def _at_random(rows, fraction, rng, again):
+def _at_random(rows, fraction, rng, again, weights):
     """Split at random; of a held-out row's copies none is trained on.
 
-    `fraction` is of the distinct rows. A row with a larger share of the rows than that
-    is trained on: without it, training would have another distribution.
+    `fraction` is of the distinct rows. A row with a larger share of the rows than that,
+    or of their weights, is trained on: without it, training would have another
+    distribution.
     """
     original = originals(rows)
     n_copies = np.bincount(original, minlength=len(rows))
@@ -138,6 +144,8 @@ def _at_random(rows, fraction, rng, again):
         return None
     order = rng.permutation(len(rows))
     is_eligible = (n_copies > 0) & (n_copies * n_distinct <= n_valid * len(rows))
+    if weights is not None:
+        is_eligible &= weights * n_distinct <= n_valid * weights.sum()
     held_out = order[is_eligible[order]][:n_valid] if again is None else again
     is_held_out = np.zeros(len(rows), dtype=bool)
     is_held_out[original[held_out]] = True

@@ -6,6 +6,8 @@ Sorted rows are close to their neighbours as well, yet if they were sorted by on
 few classes, so many others are of the same class that a neighbour is rarely closest.
 """
 
+from warnings import warn
+
 import numpy as np
 
 #: Share of rows that are closest to a neighbour above which they are called alike.
@@ -18,6 +20,21 @@ FLATTERS = (
 )
 # Rows looked at, rows that they are compared with, and the fewest worth a look.
 N_ROWS, N_OTHERS, FEWEST = 100, 200, 40
+
+
+def warn_of_neighbours(rows, stacklevel):
+    """Warn where rows that are held out at random are likely to flatter networks.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        As for `share_of_neighbours`.
+    stacklevel : int
+        Of the caller's caller, as `warnings.warn` would have it there.
+    """
+    share = share_of_neighbours(rows)
+    if share > ALIKE:
+        warn(FLATTERS.format(share), stacklevel=stacklevel + 1)
 
 
 def share_of_neighbours(rows):

@@ -1,4 +1,4 @@
-"""What a call of ``fit`` says of the rows to hold out, checked."""
+"""What a call of ``fit`` says of its rows: their weights, and which to hold out."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ae._splits.last import LastRows
 from sklearn_ae._utils import Described, StrOptions
-from sklearn_ae._validation import check_rows
+from sklearn_ae._validation import check_columns, check_rows
+from sklearn_ae._weights import check_weights, resampled
 
 RULES = ("random", "last")
 #: What `validation_split` takes.
@@ -24,7 +25,7 @@ SPLIT_CONSTRAINT = [
 
 @dataclass(frozen=True)
 class Told:
-    """What the rows to hold out are chosen by.
+    """What is known of rows beside their values.
 
     Attributes
     ----------
@@ -37,7 +38,9 @@ class Told:
     groups : ndarray of shape (n_rows,) or None
         Rows of one group are never on both sides.
     X_val : ndarray of shape (n_held_out, n_features) or None
-        The rows themselves.
+        Rows to hold out.
+    weights : ndarray of shape (n_rows,) or None
+        Weights of the rows, above zero; None where all count alike.
     """
 
     fraction: Any = "auto"
@@ -45,6 +48,7 @@ class Told:
     y: Any = None
     groups: np.ndarray | None = None
     X_val: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     @property
     def is_left_to_chance(self):
@@ -53,11 +57,60 @@ class Told:
 
     def arguments(self):
         """Return what another call of ``fit`` needs to be told the same."""
-        return {"y": self.y, "groups": self.groups, "X_val": self.X_val}
+        return {
+            "y": self.y,
+            "groups": self.groups,
+            "X_val": self.X_val,
+            "sample_weight": self.weights,
+        }
+
+    def as_weighted(self, X, rng):
+        """Return rows of X as often as their weights say, for what knows no weights."""
+        if self.weights is None:
+            return X
+        return X[resampled(self.weights, len(X), rng.random_sample())]
 
 
-def told_by(estimator, X, y, X_val, groups):
-    """Return what was told, if it can be done.
+def weighted_rows(estimator, X, sample_weight, *others, fewest=2):
+    """Return the rows of some weight, their weights, and what else has such rows.
+
+    Parameters
+    ----------
+    estimator : Fitting
+        Its name is in errors.
+    X : ndarray of shape (n_rows, n_features)
+        Checked rows.
+    sample_weight : array-like of shape (n_rows,), float or None
+        As ``fit`` was given it.
+    *others : array-like of length n_rows or None
+        What goes with the rows.
+    fewest : int, default=2
+        How many are needed.
+
+    Raises
+    ------
+    ValueError
+        If the weights are none, or leave too few rows or a column without values.
+    """
+    weights = check_weights(sample_weight, X)
+    if weights is None or (weights > 0).all():
+        return X, weights, *others
+    counts = weights > 0
+    check_consistent_length(X, *(other for other in others if other is not None))
+    X, weights = X[counts], weights[counts]
+    if len(X) < fewest:
+        raise ValueError(
+            f"sample_weight is above zero for {len(X)} row, but "
+            f"{type(estimator).__name__} needs at least {fewest}."
+        )
+    if fewest > 1:
+        check_columns(estimator, X)
+    others = (None if other is None else np.asarray(other)[counts] for other in others)
+    return X, None if (weights == weights[0]).all() else weights, *others
+
+
+def told_by(estimator, X, y, X_val, groups, sample_weight):
+    """Return the rows of some weight, and what was told of them, if it can be done.
 
     Parameters
     ----------
@@ -65,8 +118,13 @@ def told_by(estimator, X, y, X_val, groups):
         Knows the number of features of X.
     X : ndarray of shape (n_rows, n_features)
         Checked rows.
-    y, X_val, groups
+    y, X_val, groups, sample_weight
         As ``fit`` was given them.
+
+    Returns
+    -------
+    X : ndarray of shape (n_rows, n_features)
+    told : Told
 
     Raises
     ------
@@ -75,9 +133,11 @@ def told_by(estimator, X, y, X_val, groups):
     """
     fraction, rule = estimator.validation_fraction, estimator.validation_split
     is_splitter = not isinstance(rule, str)
+    y = y if is_splitter else None
+    X, weights, y, groups = weighted_rows(estimator, X, sample_weight, y, groups)
     if X_val is not None:
         _refuse_beside_rows(fraction, rule, groups)
-        return Told(X_val=_checked(estimator, X_val))
+        return X, Told(X_val=_checked(estimator, X_val), weights=weights)
     if is_splitter and fraction != "auto":
         raise ValueError(
             f"validation_fraction={fraction!r} has no effect beside "
@@ -90,10 +150,11 @@ def told_by(estimator, X, y, X_val, groups):
         _refuse_groups(fraction, rule)
     if not is_splitter:
         last = LastRows(fraction) if rule == "last" and fraction is not None else None
-        return Told(fraction=fraction, splitter=last, groups=groups)
+        return X, Told(fraction, last, groups=groups, weights=weights)
     if y is not None:
         check_consistent_length(X, y)
-    return Told(splitter=clone(rule, safe=False), y=y, groups=groups)
+    splitter = clone(rule, safe=False)
+    return X, Told(splitter=splitter, y=y, groups=groups, weights=weights)
 
 
 def _checked(estimator, X_val):

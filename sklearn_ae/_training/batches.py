@@ -6,6 +6,8 @@ from itertools import pairwise
 import torch
 from torch.utils.data import Dataset
 
+from sklearn_ae._weights import resampled
+
 # Values of the shuffled batches that are gathered at a time.
 GATHERED_VALUES = 2**19
 # Share of a GPU's free memory that the rows may take; the rest is for the steps.
@@ -25,20 +27,34 @@ class Rows(Dataset):
         Where batches have to be; None is where the rows are.
     groups : ndarray of shape (n_rows,) or None, default=None
         Of which group each row is; None where they are independent.
+    weights : ndarray of shape (n_rows,) or None, default=None
+        Weights of the rows, above zero; None where all count alike.
     """
 
-    def __init__(self, data, valid=None, device=None, groups=None):
+    def __init__(self, data, valid=None, device=None, groups=None, weights=None):
         self.data = data
         self.valid = valid
         self.groups = groups
+        self.weights = None if weights is None else weights / weights.mean()
         self.device = data.device if device is None else device
 
     @classmethod
-    def for_device(cls, data, device, valid=None, groups=None):
+    def for_device(cls, data, device, valid=None, **known):
         """Keep rows on the device if they fit there, else on the host."""
         if fits(data, device):
-            return cls(data.to(device), valid, groups=groups)
-        return cls(data, valid, device, groups)
+            return cls(data.to(device), valid, **known)
+        return cls(data, valid, device, **known)
+
+    def as_weighted(self, most):
+        """Return some rows, so many at most, as often as their weights say."""
+        if self.weights is None:
+            return self.data[:: -(-len(self) // most)]
+        n_draws = min(most, len(self))
+        return self.data[torch.from_numpy(resampled(self.weights, n_draws, 0.5))]
+
+    def weighed(self, values):
+        """Return values of the rows times the rows' weights."""
+        return values if self.weights is None else values * self.weights
 
     @property
     def is_incomplete(self):
@@ -61,6 +77,13 @@ def fits(data, device):
     return data.numel() * data.element_size() <= RESIDENT_SHARE * free
 
 
+def weighted(terms, weights):
+    """Return the terms of rows times their weights, if they have some."""
+    if weights is None:
+        return terms
+    return {name: weights * term for name, term in terms.items()}
+
+
 class Batches:
     """Iterates over batches that are slices of one tensor.
 
@@ -78,10 +101,19 @@ class Batches:
         Whether to draw a new order in each epoch.
     generator : torch.Generator or None, default=None
         What the order is drawn from; None is torch's own.
+
+    Attributes
+    ----------
+    draws_by_weight : bool
+        Whether each epoch has rows as often as their weights say, to the next whole
+        number, in place of their weights beside them.
     """
+
+    draws_by_weight = False
 
     def __init__(self, dataset, batch_size, shuffle=False, generator=None):
         self.data = dataset.data
+        self.weights = dataset.weights
         self.device = dataset.device
         self.shuffle = shuffle
         self.generator = generator
@@ -95,13 +127,13 @@ class Batches:
 
     def __iter__(self):
         is_resident = self.data.device == self.device
-        if is_resident and not self.shuffle:
+        order = self._order()
+        if is_resident and order is None:
             for start, stop in pairwise(self.edges):
-                yield self.data[start:stop], None
+                yield self.data[start:stop], self._weights_of(start, stop)
             return
-        order = None
-        if self.shuffle:
-            order = self._order().to(self.data.device)
+        if order is not None:
+            order = order.to(self.data.device)
         # Some batches at a time: one gather costs as much as many slices.
         row_values = math.prod(self.data.shape[1:])
         n_together = max(1, GATHERED_VALUES // (self.edges[1] * row_values))
@@ -112,11 +144,27 @@ class Batches:
                 # From pinned memory the copy does not wait for the device.
                 gathered = gathered.pin_memory().to(self.device, non_blocking=True)
             for start, stop in pairwise(edges):
-                yield gathered[start - edges[0] : stop - edges[0]], None
+                rows = gathered[start - edges[0] : stop - edges[0]]
+                yield rows, self._weights_of(start, stop)
 
     def _order(self):
+        """Return the rows of an epoch, None for all as they come."""
         device = "cpu" if self.generator is None else self.generator.device
-        return torch.randperm(len(self.data), generator=self.generator, device=device)
+        like = {"generator": self.generator, "device": device}
+        order = None
+        if self.shuffle:
+            order = torch.randperm(len(self.data), **like)
+        if self.weights is None or not self.draws_by_weight:
+            return order
+        start = torch.rand((), dtype=torch.float32, **like).item()
+        drawn = torch.from_numpy(resampled(self.weights, len(self.data), start))
+        return drawn if order is None else drawn[order.cpu()]
+
+    def _weights_of(self, start, stop):
+        if self.weights is None or self.draws_by_weight:
+            return None
+        weights = torch.from_numpy(self.weights[start:stop])
+        return weights.to(self.device, torch.float32)
 
     def _gathered(self, start, stop, order):
         if order is None:

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback, EpochTimer, LRScheduler
 from torch import nn
 
 from sklearn_ae._optim.adamw import FlatAdamW
-from sklearn_ae._training.batches import Batches
+from sklearn_ae._training.batches import Batches, weighted
 from sklearn_ae._training.callbacks import EpochLog, StopTraining, check_watched
 from sklearn_ae._training.recording import scaled_loss
 from sklearn_ae._training.schedule import AVERAGE_LOSS, warm_up_and_cosine
@@ -177,6 +177,7 @@ class Net(NeuralNet):
         batches = super().get_iterator(dataset, training)
         if training and isinstance(batches, Batches):
             batches.generator = self.generator_
+            batches.draws_by_weight = True
         return batches
 
     def train(self, rows, epochs, scheduled=True, budget=None, generator=None):
@@ -297,7 +298,7 @@ class Net(NeuralNet):
         """Return the sums of the loss terms."""
         self._set_training(False)
         with torch.no_grad():
-            parts = [self.infer(x) for x, _ in batches]
+            parts = [weighted(self.infer(x), weights) for x, weights in batches]
         return {name: sum(part[name].sum() for part in parts) for name in parts[0]}
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -309,7 +310,7 @@ class Net(NeuralNet):
 
             def adding_step(batch, **params):
                 step = step_fn(batch, **params)
-                for name, term in step["y_pred"].items():
+                for name, term in weighted(step["y_pred"], batch[1]).items():
                     totals[name] = totals.get(name, 0.0) + term.sum()
                     mean = float(term.mean()) * self.module_.natural_scale
                     self.history.record_batch(f"{prefix}_{name}", mean)
@@ -351,7 +352,7 @@ class Net(NeuralNet):
         return terms
 
     def row_losses(self, rows):
-        """Return the loss of each row, in the loss's own units, as in validation."""
+        """Return the loss of each row times its weight, in the loss's own units."""
         self._set_training(False)
         # Not in inference mode, whose tensors a penalty could not differentiate by.
         with self.drawing(EVALUATION_SEED), torch.no_grad():
@@ -359,7 +360,7 @@ class Net(NeuralNet):
                 sum(self.infer(x).values()) for x, _ in Batches(rows, VALIDATION_BATCH)
             ]
         losses = torch.cat(parts).cpu().numpy().astype(np.float64)
-        return losses * self.module_.natural_scale
+        return rows.weighed(losses * self.module_.natural_scale)
 
     def curves(self):
         """Return the history of epochs without what only callbacks ask for."""

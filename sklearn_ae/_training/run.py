@@ -14,10 +14,10 @@ from sklearn_ae._training.batches import Rows
 from sklearn_ae._training.schedule import WARM_UP, budget_for
 
 
-def all_rows(rows, net, valid=None, groups=None):
-    """Return all rows to train on, with those held out."""
+def all_rows(rows, net, valid=None, **known):
+    """Return all rows to train on, with those held out and what else is known."""
     rows = torch.from_numpy(np.ascontiguousarray(rows))
-    return Rows.for_device(rows, torch.device(net.device), valid, groups)
+    return Rows.for_device(rows, torch.device(net.device), valid, **known)
 
 
 def follows_budget(estimator, rows):
