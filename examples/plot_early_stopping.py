@@ -2,10 +2,10 @@
 Early stopping with repeated measures
 =====================================
 
-Rows of one subject are alike. Held out at random, most have sisters among the rows that
-are trained on: training goes on while subjects are learned by heart, and that passes for
-a gain on PCA which no other subject sees. Told which rows belong together, or given rows
-of other subjects, training stops in time and PCA is kept.
+Rows of one subject are alike. Held out at random, most have sisters among the rows
+that are trained on: training goes on while subjects are learned by heart, and that
+passes for a gain on PCA which no other subject sees. Told which rows belong together,
+or given rows of other subjects, training stops in time and PCA is kept.
 """
 
 # %%

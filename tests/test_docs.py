@@ -51,7 +51,9 @@ def public_classes():
             classes[public] = thing
         elif inspect.ismodule(thing):
             classes |= {
-                f"{public}.{part}": getattr(thing, part) for part in thing.__all__
+                f"{public}.{part}": getattr(thing, part)
+                for part in thing.__all__
+                if inspect.isclass(getattr(thing, part))
             }
     return classes
 

@@ -37,12 +37,13 @@ OTHERS = {
     "penalties": {"sklearn", "torch"},
     "priors": {"numpy", "sklearn", "torch"},
     "displays": {"matplotlib", "numpy", "sklearn"},
-    "model_selection": {"numpy"},
+    "model_selection": {"numpy", "sklearn"},
     "_images": set(),
     "_inference": {"numpy", "torch"},
     "_utils": {"numpy", "sklearn", "torch"},
     "_validation": {"numpy", "sklearn"},
     "_draws": {"torch"},
+    "_weights": {"numpy", "sklearn"},
     "_version": set(),
 }
 

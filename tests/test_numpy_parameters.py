@@ -61,7 +61,10 @@ ESTIMATORS = {
     },
 }
 # The other parameters hold objects, not scalars.
-OBJECTS = {AE: {"callbacks", "memory", "net_params"}, VAE: {"callbacks", "net_params"}}
+OBJECTS = {
+    AE: {"callbacks", "memory", "net_params", "validation_split"},
+    VAE: {"callbacks", "net_params", "validation_split"},
+}
 COMPONENTS = [
     ("corruption", corruptions.GaussianNoise(0.5, relative=True)),
     ("corruption", corruptions.GaussianNoise((0.25, 0.5))),

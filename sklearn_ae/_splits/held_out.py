@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_ae._splits.copies import originals
-from sklearn_ae._splits.last import LastRows
 from sklearn_ae._training.defaults import n_validation_rows
 from sklearn_ae._training.run import all_rows
+from sklearn_ae.model_selection import LastRows
 
 
 @dataclass(frozen=True)

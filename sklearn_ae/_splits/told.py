@@ -7,10 +7,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from sklearn_ae._splits.last import LastRows
 from sklearn_ae._utils import Described, StrOptions
 from sklearn_ae._validation import check_columns, check_rows
 from sklearn_ae._weights import check_weights, resampled
+from sklearn_ae.model_selection import LastRows
 
 RULES = ("random", "last")
 #: What `validation_split` takes.

@@ -285,7 +285,7 @@ def test_missing_values(make_shared, trainings, curved):
 def test_networks_of_one_s_own_are_told_apart_by_their_weights():
     def key(module):
         network = Custom(encoder=module, decoder=nn.Linear)
-        return _key(AutoencoderTransformer(network=network), np.zeros((2, 3)))
+        return _key(AutoencoderTransformer(network=network), np.zeros((2, 3)), {})
 
     module = nn.Linear(3, 2)
     same = pickle.loads(pickle.dumps(module))

@@ -148,8 +148,15 @@ def test_a_default_guard_is_lower_with_a_second_witness(fitted, noise):
     assert fitted._guard_level() == 0.05
     assert make().fit(noise)._guard_level() == 0.01
     curved_again = clone(fitted).set_params(guard=0.02)
-    curved_again.verdict_ = fitted.verdict_
+    curved_again.verdict_, curved_again._chooser = fitted.verdict_, fitted._chooser
     assert curved_again._guard_level() == 0.02
+
+
+def test_a_verdict_is_no_witness_where_rows_depend(fitted, curved):
+    groups = np.arange(len(curved)) // 2
+    model = make().fit(curved, groups=groups)
+    assert model.verdict_.expects_gain
+    assert model._guard_level() == 0.01
 
 
 # ---- the budget

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.decomposition import PCA
+
+from sklearn_ae._training.batches import Rows
 
 
 @pytest.fixture
@@ -64,8 +67,10 @@ def test_likelier_rows_do_not_pay_for_any_error(make_vae, curved, rng):
     model = make_vae(max_epochs=20).fit(curved)
     assert model.guard_.error_ratio > 0
     baseline = 1 + 0.1 * rng.normal(size=50)
+    rows = Rows(torch.zeros(50, 1), valid=Rows(torch.zeros(50, 1)))
+    nothing = np.zeros(50)
     found = {
-        ratio: model._judged(np.zeros(50), baseline, np.zeros(50), baseline, ratio)
+        ratio: model._judged(rows, nothing, baseline, nothing, baseline, ratio)
         for ratio in (0.5, 1.05, 1.06, np.inf)
     }
     kept = {ratio: result.pca_kept for ratio, result in found.items()}

@@ -7,9 +7,10 @@ from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_ae import VAETransformer, summary
 from sklearn_ae._fitting import generative
-from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.start import fit_start
 from sklearn_ae._fitting.verdict import look_for_likelihood
+from sklearn_ae._splits.held_out import hold_out, split_rows
+from sklearn_ae._splits.told import Told
 from sklearn_ae._training.net import Net
 from sklearn_ae._training.schedule import OUTLOOKS, LikelihoodBudget
 from sklearn_ae.displays import HistoryDisplay
@@ -112,8 +113,9 @@ def test_codes_that_are_not_normal_are_not_given_up_unseen(skewed, fitted):
 def outlook_of(X, **params):
     """Return what is expected of training before it begins."""
     model = make(max_epochs=1).fit(X).set_params(max_epochs="auto")
-    rows, _ = model.set_params(**params)._begin(X)
-    return model._outlook(hold_out(rows, model.net_, "auto", model._stream), 0, False)
+    rows, _ = model.set_params(**params)._begin(X, None)
+    split = split_rows(rows, Told(), model._stream)
+    return model._outlook(hold_out(rows, model.net_, split), 0, False)
 
 
 @pytest.mark.parametrize(
