@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from scipy.linalg import qr
 from torch import nn
 
 from sklearn_ae._modules.links import IdentityLink
@@ -18,6 +19,8 @@ from sklearn_ae.networks._by_name import NETWORKS
 
 # Features over rows from which the space of the rows is the cheaper place.
 WIDE = 2
+# Features of the basis that are turned at a time.
+ROWS_TOGETHER = 4096
 # The buffers of a module that have a value for each feature.
 BUFFERS = ("encode_weight", "decode_weight", "input_scale", "output_branch_scale")
 
@@ -87,10 +90,21 @@ def _turned_basis(rows, random_state):
     each column, as it has in features, networks learn as they do from features; in a
     basis of principal axes, or of QR, they learn noise.
     """
-    basis, triangle = np.linalg.qr(rows.T)
-    turn = np.linalg.qr(random_state.standard_normal((len(rows), len(rows))))[0]
-    turn = turn.astype(rows.dtype)
-    return basis @ turn, triangle.T @ turn
+    basis, triangle = _orthonormal(np.array(rows.T, order="F"))
+    turn = random_state.standard_normal((len(rows), len(rows)))
+    turn = _orthonormal(np.array(turn, dtype=rows.dtype, order="F"))[0]
+    for first in range(0, len(basis), ROWS_TOGETHER):
+        part = slice(first, first + ROWS_TOGETHER)
+        basis[part] = basis[part] @ turn
+    return basis, triangle.T @ turn
+
+
+def _orthonormal(columns):
+    """Return a basis of columns, written over them, and the triangle to multiply it by.
+
+    In their own precision: NumPy's takes several copies in double.
+    """
+    return qr(columns, mode="economic", overwrite_a=True, check_finite=False)
 
 
 class _Space:
