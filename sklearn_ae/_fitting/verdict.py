@@ -37,7 +37,8 @@ FAR = 3.0
 N_LEFT = 3
 # t values above which a decoder, or an encoder, may have something to learn. The
 # largest over all penalties and products is below these where there is nothing: a ridge
-# that finds nothing fits noise, and loses by it.
+# that finds nothing fits noise, and loses by it. The encoder's alone is a doubt for a
+# likelihood only: of squared errors no gain was seen below the level of no doubt.
 DECODER_LEVEL, ENCODER_LEVEL = 0.0, 1.5
 # t values above which there is no doubt.
 CLEAR = 3.0
@@ -84,9 +85,11 @@ class Verdict:
             return "hidden"
         if self.is_crowded:
             return "crowded"
-        if self.decoder_t > DECODER_LEVEL or self.encoder_t > ENCODER_LEVEL:
-            return "doubtful"
-        return "pca"
+        return "doubtful" if self._is_in_doubt else "pca"
+
+    @property
+    def _is_in_doubt(self):
+        return self.decoder_t > DECODER_LEVEL
 
     @property
     def expects_gain(self) -> bool:
@@ -127,10 +130,10 @@ class LikelihoodVerdict(Verdict):
     shape_z: float
 
     @property
-    def finding(self) -> Literal["clear", "hidden", "crowded", "doubtful", "pca"]:
-        """As of the base class; codes that are not normal are a doubt, too."""
-        found = super().finding
-        return "doubtful" if found == "pca" and self.shape_z > SHAPE_LEVEL else found
+    def _is_in_doubt(self):
+        # Codes that are not normal are a doubt, too.
+        is_bent = self.encoder_t > ENCODER_LEVEL or self.shape_z > SHAPE_LEVEL
+        return super()._is_in_doubt or is_bent
 
     def __repr__(self) -> str:
         return f"Likelihood{super().__repr__()[:-1]}, shape_z={self.shape_z:.3g})"

@@ -155,8 +155,7 @@ def test_more_features_than_rows(rng):
         (2, 9, True, "hidden"),
         (-2, 0, True, "crowded"),
         (1, 0, False, "doubtful"),
-        (-1, 2, False, "doubtful"),
-        (-1, 1.4, False, "pca"),
+        (-1, 2.9, False, "pca"),
         (-np.inf, -np.inf, False, "pca"),
     ],
 )
@@ -223,6 +222,7 @@ def test_columns_of_a_code_that_say_nothing_have_no_shape():
     [
         (-2, 0, 1, "pca"),
         (-2, 0, 9, "doubtful"),
+        (-2, 2, 0, "doubtful"),
         (4, 0, 0, "clear"),
         (-2, 9, 9, "hidden"),
     ],
