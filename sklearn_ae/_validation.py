@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
+from sklearn_ae._arrays import as_numpy, keep_kind
 from sklearn_ae._frames import (
     check_columns,
     nan_for_na,
@@ -31,10 +32,11 @@ def check_rows(estimator, X, *, reset):
     """Return X as a 2-D array of float32 or float64, with NaN for what is missing.
 
     What scikit-learn reads as numbers is taken: nullable, Arrow-backed and polars
-    columns, objects that are numbers, dates or durations alone.
+    columns, objects that are numbers, dates or durations alone; and arrays of other
+    libraries, on any device.
 
-    With `reset` the estimator takes over X's number of features and their names,
-    and at least two rows are needed, with some value in each
+    With `reset` the estimator takes over X's number of features and their names, and
+    what kind of array it is; at least two rows are needed, with some value in each
     column. Without it number and names must match those of ``fit``.
     """
     n_dimensions = getattr(X, "ndim", 2)
@@ -44,6 +46,9 @@ def check_rows(estimator, X, *, reset):
             "flatten each image to a row with X.reshape(len(X), -1) and give its shape "
             "to networks.Conv(image_shape=...)."
         )
+    if reset:
+        keep_kind(estimator, X)
+    X = as_numpy(X)
     check_columns(X)
     given = nan_for_na(X)
     with telling_the_column(X):
@@ -73,6 +78,7 @@ def check_codes(estimator, X, widths, remedy=""):
 
     `remedy` ends the sentence where it has another.
     """
+    X = as_numpy(X)
     check_columns(X)
     with telling_the_column(X):
         X = check_array(

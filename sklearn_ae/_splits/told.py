@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sklearn_ae._arrays import as_numpy
 from sklearn_ae._splits.last import LastRows
 from sklearn_ae._utils import Described, StrOptions
 from sklearn_ae._validation import check_rows
@@ -85,13 +86,14 @@ def told_by(estimator, X, y, X_val, groups):
             "validation_fraction='auto'."
         )
     if groups is not None:
-        groups = column_or_1d(groups)
+        groups = column_or_1d(as_numpy(groups, "groups"))
         check_consistent_length(X, groups)
         _refuse_groups(fraction, rule)
     if not is_splitter:
         last = LastRows(fraction) if rule == "last" and fraction is not None else None
         return Told(fraction=fraction, splitter=last, groups=groups)
     if y is not None:
+        y = as_numpy(y, "y")
         check_consistent_length(X, y)
     return Told(splitter=clone(rule, safe=False), y=y, groups=groups)
 
