@@ -125,6 +125,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         X_new : ndarray of shape (n_samples, n_components), float32
             Codes, in X's units as PCA's scores are; where they are whitened, in their
             standard deviations over the training rows.
+            Under scikit-learn's ``array_api_dispatch`` this, and what other methods
+            return for rows, is an array of X's library on X's device.
 
         Raises
         ------
