@@ -106,7 +106,8 @@ def telling_the_column(X):
         for name, column in _untimed_columns(X):
             reason = _reason_against(column)
             if reason is not None:
-                raise type(reason)(
+                kind = TypeError if isinstance(reason, TypeError) else ValueError
+                raise kind(
                     f"X has values that are no numbers in column {name!r}: {reason}; "
                     "encode them, for instance with OneHotEncoder, or leave the column "
                     "out."

@@ -3,6 +3,8 @@
 import pickle
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
 from sklearn import config_context
@@ -171,7 +173,6 @@ def test_a_pipeline_passes_tensors_on(make, curved, dispatching):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_frames_where_they_are_asked_for(make, curved, dispatching, kind, library):
-    pytest.importorskip(library)
     X = kind(curved)
     model = make().set_output(transform=library).fit(X)
     codes = model.transform(X)
@@ -325,6 +326,31 @@ def test_what_has_dlpack_alone_is_read_as_numpy_does(curved):
     read = check_rows(BaseEstimator(), Foreign(), reset=True)
     np.testing.assert_array_equal(read, curved)
     assert np.shares_memory(read, curved)
+
+
+AS_EVER = {
+    "lists": lambda X: X.tolist(),
+    "objects": lambda X: np.where(X > 2, None, X.astype(object)),
+    "bool": lambda X: X > 0,
+    "float16": lambda X: X.astype(np.float16),
+    "longdouble": lambda X: X.astype(np.longdouble),
+    "digits": lambda X: X.round(2).astype(str),
+    "nullable": lambda X: pd.DataFrame(X).astype("Float64").mask(X > 2),
+    "polars": lambda X: pl.DataFrame(X),
+    "masked": lambda X: np.ma.array(X),
+}
+
+
+@pytest.mark.parametrize("name", AS_EVER)
+def test_what_numpy_reads_is_read_as_ever_under_dispatch(
+    make, curved, dispatching, name
+):
+    X = AS_EVER[name](curved)
+    model = make().fit(X)
+    assert type(model.mean_) is type(model.transform(X)) is np.ndarray
+    with config_context(array_api_dispatch=False):
+        expected = make().fit(X).transform(X)
+    np.testing.assert_array_equal(model.transform(X), expected)
 
 
 @pytest.mark.gpu
