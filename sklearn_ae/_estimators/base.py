@@ -134,7 +134,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
             If the estimator is not fitted.
         ValueError
             If X has another number of features, infinite values, values beyond what
-            float32 can hold, or values outside the domain of the loss or likelihood.
+            float32 can hold, or values outside the domain of the loss or likelihood; if
+            it is a tensor that requires grad or, under ``array_api_dispatch``, of
+            another library or on another device than in ``fit``.
         """
         codes = self._encoded(self._checked_rows(X))
         return codes if gives_frames(self) else as_given(codes, X)
