@@ -337,7 +337,6 @@ AS_EVER = {
     "digits": lambda X: X.round(2).astype(str),
     "nullable": lambda X: pd.DataFrame(X).astype("Float64").mask(X > 2),
     "polars": lambda X: pl.DataFrame(X),
-    "masked": lambda X: np.ma.array(X),
 }
 
 
