@@ -14,6 +14,10 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
+from sklearn.utils._array_api import _convert_to_numpy as array_to_numpy
+from sklearn.utils._array_api import _is_numpy_namespace as is_numpy_namespace
+from sklearn.utils._array_api import _max_precision_float_dtype as longest_float
+from sklearn.utils._array_api import get_namespace_and_device as namespace_and_device
 from sklearn.utils._param_validation import (
     HasMethods,
     RealNotInt,
@@ -21,6 +25,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils._param_validation import Interval as _Interval
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _num_samples as num_samples
 from torch import nn
 
@@ -31,13 +36,18 @@ __all__ = [
     "RandomStateLike",
     "RealNotInt",
     "StrOptions",
+    "array_to_numpy",
     "check_parameters",
     "check_seed",
     "choose_device",
     "component",
     "draws_as_told",
     "fit_context",
+    "gives_frames",
+    "is_numpy_namespace",
     "is_ours",
+    "longest_float",
+    "namespace_and_device",
     "num_samples",
     "own_modes",
     "random_stream",
@@ -207,6 +217,11 @@ def check_seed(random_state, method):
         {"random_state": random_state},
         caller_name=method,
     )
+
+
+def gives_frames(transformer):
+    """Whether ``set_output``, or the configuration, has codes come as a frame."""
+    return _get_output_config("transform", transformer)["dense"] != "default"
 
 
 def random_stream(random_state):

@@ -1,10 +1,17 @@
 """Checks of what methods are given."""
 
-import sys
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
+
+from sklearn_ae._arrays import as_numpy, keep_kind
+from sklearn_ae._frames import (
+    check_columns,
+    nan_for_na,
+    nan_for_nat,
+    telling_the_column,
+)
 
 # Taken as they are; what else can be read as numbers becomes float64, as for PCA.
 FLOATS = [np.float64, np.float32, np.float16, np.longdouble]
@@ -21,73 +28,16 @@ def _as_floating(X):
     return X.astype(np.float64) if X.dtype.itemsize > 8 else X
 
 
-def _dtypes(X):
-    """Return the dtypes of an array, or of each column of a frame."""
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        return list(X.dtypes)
-    return [X.dtype] if hasattr(X, "dtype") else []
-
-
-def _kinds(X):
-    return [getattr(dtype, "kind", None) for dtype in _dtypes(X)]
-
-
-def _nan_for_na(X):
-    """Return X with NaN for the pandas.NA that numpy cannot read.
-
-    That is those among objects, and among Arrow's whole numbers before pandas 3.
-    """
-    # Without pandas there is none.
-    pandas = sys.modules.get("pandas")
-    if pandas is None:
-        return X
-    arrow = [isinstance(dtype, pandas.ArrowDtype) for dtype in _dtypes(X)]
-    unread = [
-        kind == "O" or (is_arrow and kind in ("i", "u", "b"))
-        for kind, is_arrow in zip(_kinds(X), arrow, strict=True)
-    ]
-    if not any(unread):
-        return X
-    missing = pandas.isna(X)
-    if not np.any(missing):
-        return X
-    if isinstance(X, pandas.DataFrame):
-        return X.astype(object).mask(missing, np.nan)
-    return np.where(missing, np.nan, X)
-
-
-def _check_dates(X):
-    """Raise TypeError for dates or durations unless X has nothing else.
-
-    Alone they are numbers: of days, seconds or what their unit is.
-    """
-    kinds = _kinds(X)
-    timed = [kind in ("M", "m") for kind in kinds]
-    plain = all(isinstance(dtype, np.dtype) for dtype in _dtypes(X))
-    if any(timed) and not (plain and len(set(kinds)) == 1):
-        column = timed.index(True)
-        raise TypeError(
-            f"X has dates or durations ({_dtypes(X)[column]}) in column "
-            f"{X.columns[column]!r}; turn them into numbers, for instance of days."
-        )
-
-
-def _nan_for_nat(X, given):
-    """Put NaN where dates or durations were missing: as a float that is a number."""
-    if set(_kinds(given)) & {"M", "m"}:
-        X[np.isnat(np.asarray(given))] = np.nan
-    return X
-
-
 def check_rows(estimator, X, *, reset):
     """Return X as a 2-D array of float32 or float64, with NaN for what is missing.
 
     What scikit-learn reads as numbers is taken: nullable, Arrow-backed and polars
-    columns, objects that are numbers, dates or durations alone.
+    columns, objects that are numbers, dates or durations alone; and arrays of other
+    libraries, on any device.
 
     With `reset` the estimator takes over X's number of features and their names, and
-    at least two rows are needed, with some value in each column; without it both must
-    match those of ``fit``.
+    what kind of array it is; at least two rows are needed, with some value in each
+    column. Without it number and names must match those of ``fit``.
     """
     n_dimensions = getattr(X, "ndim", 2)
     if n_dimensions > 2:
@@ -96,17 +46,21 @@ def check_rows(estimator, X, *, reset):
             "flatten each image to a row with X.reshape(len(X), -1) and give its shape "
             "to networks.Conv(image_shape=...)."
         )
-    _check_dates(X)
-    given = _nan_for_na(X)
-    X = validate_data(
-        estimator,
-        given,
-        dtype=FLOATS + WHOLE,
-        reset=reset,
-        ensure_min_samples=1 + reset,
-        ensure_all_finite="allow-nan",
-    )
-    X = _nan_for_nat(_as_floating(X), given)
+    if reset:
+        keep_kind(estimator, X)
+    X = as_numpy(X)
+    check_columns(X)
+    given = nan_for_na(X)
+    with telling_the_column(X):
+        X = validate_data(
+            estimator,
+            given,
+            dtype=FLOATS + WHOLE,
+            reset=reset,
+            ensure_min_samples=1 + reset,
+            ensure_all_finite="allow-nan",
+        )
+    X = nan_for_nat(_as_floating(X), given)
     if reset:
         check_columns(estimator, X)
     return X
@@ -116,8 +70,9 @@ def check_columns(estimator, X):
     """Raise ValueError where a column has no value."""
     empty = np.flatnonzero(np.isnan(X).all(axis=0))
     if len(empty):
+        names = getattr(estimator, "feature_names_in_", range(X.shape[1]))
         raise ValueError(
-            f"X has no value in column {empty[0]}, of which "
+            f"X has no value in column {names[empty[0]]!r}, of which "
             f"{type(estimator).__name__} can then learn nothing; leave the column "
             "out."
         )
@@ -128,9 +83,15 @@ def check_codes(estimator, X, widths, remedy=""):
 
     `remedy` ends the sentence where it has another.
     """
-    X = check_array(
-        X, dtype=[np.float64, np.float32], input_name="X", estimator=estimator
-    )
+    X = as_numpy(X)
+    check_columns(X)
+    with telling_the_column(X):
+        X = check_array(
+            nan_for_na(X),
+            dtype=[np.float64, np.float32],
+            input_name="X",
+            estimator=estimator,
+        )
     if X.shape[1] not in widths:
         fewest = f"{widths[0]} to " if len(widths) > 1 else ""
         raise ValueError(

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from sklearn_ae._arrays import as_numpy
+
 
 def check_weights(sample_weight, X):
     """Return the weights of rows as an array; None where all count alike.
@@ -28,8 +30,9 @@ def check_weights(sample_weight, X):
     """
     if sample_weight is None or np.isscalar(sample_weight):
         return None
+    weights = as_numpy(sample_weight, "sample_weight")
     weights = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+        weights, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
     )
     if weights.ndim != 1:
         raise ValueError(

@@ -41,6 +41,8 @@ OTHERS = {
     "_images": set(),
     "_inference": {"numpy", "torch"},
     "_utils": {"numpy", "sklearn", "torch"},
+    "_arrays": {"numpy", "sklearn", "torch"},
+    "_frames": {"numpy"},
     "_validation": {"numpy", "sklearn"},
     "_draws": {"torch"},
     "_weights": {"numpy", "sklearn"},

@@ -330,5 +330,5 @@ class OrderedFitting(AutoencoderFitting):
         if rows is not None:
             self._describe_prefixes(rows.valid, held_out=True)
             return
-        rows = centred_float32(thinned(X, MOST_COMPARED), self.mean_)
+        rows = centred_float32(thinned(X, MOST_COMPARED), self._mean)
         self._describe_prefixes(all_rows(rows, self.net_), held_out=False)

@@ -379,16 +379,17 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         codes = np.empty((len(rows), width), dtype=np.float32)
         n_rows = chunk_rows(max(self.n_features_in_, width))
         # All columns, of which others may be in use later.
-        self._codes = self._apply(module.all_codes, rows, codes, self._centred, n_rows)
+        codes = self._apply(module.all_codes, rows, codes, self._centred, n_rows)
         self._density = None
-        self._density_seed = self._stream.randint(2**31)
+        self._density_from = codes, self._stream.randint(2**31)
 
     def _draw_codes(self, n_samples, rng):
         if self._density is None:
+            codes, seed = self._density_from
             density = clone(resolve(self.latent_density, CODE_DENSITIES), safe=False)
             if getattr(density, "random_state", 0) is None:
-                density.set_params(random_state=self._density_seed)
-            self._density = density.fit(self._codes[:, : self.n_components_])
+                density.set_params(random_state=seed)
+            self._density = density.fit(codes[:, : self.n_components_])
         return self._density.sample(n_samples, random_state=rng)
 
     def __sklearn_tags__(self):

@@ -1,5 +1,6 @@
 """The verbs of both autoencoders: transform and back, effects of codes, sample."""
 
+import copy
 from abc import abstractmethod
 from functools import partial
 
@@ -8,11 +9,23 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ae._arrays import (
+    FittedArray,
+    as_given,
+    check_kind,
+    kept,
+    with_kind_converted,
+)
 from sklearn_ae._components.moments import code_moments
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._fitting.start import centred_float32, centred_or_infinite
 from sklearn_ae._inference import apply_in_chunks, check_finite, chunk_rows
-from sklearn_ae._utils import RandomStateLike, check_seed, random_stream
+from sklearn_ae._utils import (
+    RandomStateLike,
+    check_seed,
+    gives_frames,
+    random_stream,
+)
 from sklearn_ae._validation import check_codes, check_count, check_rows
 
 
@@ -21,6 +34,13 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
 
     Warning: this class should not be used directly. Use derived classes instead.
     """
+
+    mean_ = FittedArray()
+
+    @property
+    def _mean(self):
+        """The column means, as NumPy has them."""
+        return kept(self, "mean_")
 
     @abstractmethod
     def _draw_codes(self, n_samples, rng):
@@ -75,16 +95,22 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         return np.where(np.isfinite(scores), scores, np.float32(-np.inf))
 
     def _centred(self, X):
-        return centred_float32(X, self.mean_)
+        return centred_float32(X, self._mean)
 
     def _centred_or_infinite(self, X):
-        return centred_or_infinite(X, self.mean_)
+        return centred_or_infinite(X, self._mean)
 
     def _checked_rows(self, X):
         check_is_fitted(self)
+        check_kind(self, X)
         X = check_rows(self, X, reset=False)
         self._check_domain(X)
         return X
+
+    def _encoded(self, rows):
+        """Return the codes of checked rows."""
+        out = np.empty((len(rows), self.n_components_), dtype=np.float32)
+        return self._apply(self.net_.module_.encode, rows, out, self._centred)
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Encode rows.
@@ -99,6 +125,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         X_new : ndarray of shape (n_samples, n_components), float32
             Codes, in X's units as PCA's scores are; where they are whitened, in their
             standard deviations over the training rows.
+            Under scikit-learn's ``array_api_dispatch`` this, and what other methods
+            return for rows, is an array of X's library on X's device.
 
         Raises
         ------
@@ -106,11 +134,12 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
             If the estimator is not fitted.
         ValueError
             If X has another number of features, infinite values, values beyond what
-            float32 can hold, or values outside the domain of the loss or likelihood.
+            float32 can hold, or values outside the domain of the loss or likelihood; if
+            it is a tensor that requires grad or, under ``array_api_dispatch``, of
+            another library or on another device than in ``fit``.
         """
-        rows = self._checked_rows(X)
-        out = np.empty((len(rows), self.n_components_), dtype=np.float32)
-        return self._apply(self.net_.module_.encode, rows, out, self._centred)
+        codes = self._encoded(self._checked_rows(X))
+        return codes if gives_frames(self) else as_given(codes, X)
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Decode codes.
@@ -135,7 +164,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
             not finite.
         """
         check_is_fitted(self)
-        return self._decode(self._checked_codes(X), self.net_.module_.decode)
+        check_kind(self, X)
+        codes = self._checked_codes(X)
+        return as_given(self._decode(codes, self.net_.module_.decode), X)
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Encode rows and decode their codes.
@@ -157,7 +188,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         ValueError
             As for `transform`.
         """
-        return self.inverse_transform(self.transform(X))
+        codes = self._encoded(self._checked_rows(X))
+        return as_given(self._decode(codes, self.net_.module_.decode), X)
 
     def component_effects(self, X: ArrayLike) -> np.ndarray:
         """Return how much each column of the code moves each feature.
@@ -185,7 +217,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         ValueError
             As for `transform`, or if X is a single row.
         """
-        codes = np.asarray(self.transform(X))
+        codes = self._encoded(self._checked_rows(X))
         if len(codes) < 2:
             raise ValueError(
                 "X has 1 row, but component_effects needs at least 2, whose codes have "
@@ -198,7 +230,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
             move = partial(self._change_along, column=column, step=float(step))
             self._apply(move, codes, change, self._float32)
             effects[column] = change.mean(axis=0, dtype=np.float64)
-        return effects
+        return as_given(effects, X)
 
     def _change_along(self, codes, *, column, step):
         """Return by how much a step along a column changes what codes decode to."""
@@ -210,12 +242,12 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
 
     def _decode(self, codes, function):
         """Decode codes by a function that gives centred rows; add the mean."""
-        out = np.empty((len(codes), self.n_features_in_), dtype=self.mean_.dtype)
+        out = np.empty((len(codes), self.n_features_in_), dtype=self._mean.dtype)
         return self._in_units(self._apply(function, codes, out, self._float32))
 
     def _in_units(self, rows):
         """Add the mean to centred rows, in place, and keep them within bounds."""
-        rows += self.mean_
+        rows += self._mean
         bounds = self.net_.module_.cost.link.bounds
         return np.clip(rows, *bounds, out=rows) if np.isfinite(bounds).any() else rows
 
@@ -266,8 +298,19 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         check_seed(random_state, f"a draw of {type(self).__name__}")
         return self._stream if random_state is None else random_stream(random_state)
 
+    def _copied(self):
+        """Return a copy, which shares nothing with this one but its callbacks."""
+        # What callbacks hold may have no copy.
+        kept = {id(callback): callback for _, callback in self.net_.callbacks_}
+        return copy.deepcopy(self, kept)
+
+    def __sklearn_array_api_convert__(self, converter):
+        """Return a copy whose fitted arrays are of another library, or device."""
+        return with_kind_converted(self._copied(), converter)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.input_tags.allow_nan = True
+        tags.array_api_support = True
         return tags

@@ -1,11 +1,11 @@
 """What the columns of an autoencoder's code tell: their shares, and fewer of them."""
 
-import copy
 from typing import Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ae._arrays import in_kind
 from sklearn_ae._estimators.reconstruction import ReconstructingAutoencoder
 from sklearn_ae._validation import check_codes, check_count
 
@@ -20,13 +20,14 @@ class ComponentwiseAutoencoder(ReconstructingAutoencoder):
     def explained_variance_ratio_(self) -> np.ndarray:
         """Share of the variance that each column of an ordered code adds."""
         increments = self._curve("explained_variance_ratio_").increments
-        return increments[: self.n_components_]
+        return in_kind(increments[: self.n_components_], self)
 
     @property
     def explained_variance_(self) -> np.ndarray:
         """Variance that each column of an ordered code adds, in X's squared units."""
         increments = self._curve("explained_variance_").increments
-        return increments[: self.n_components_] * self._total_variance
+        increments = increments[: self.n_components_] * self._total_variance
+        return in_kind(increments, self)
 
     def _curve(self, name):
         check_is_fitted(self)
@@ -79,9 +80,7 @@ class ComponentwiseAutoencoder(ReconstructingAutoencoder):
                 f"n_components={n_components} is more than the {trained} columns that "
                 f"can be handed out; give truncate at most {trained}."
             )
-        # What callbacks hold may have no copy.
-        kept = {id(callback): callback for _, callback in self.net_.callbacks_}
-        shorter = copy.deepcopy(self, kept)
+        shorter = self._copied()
         shorter.n_components = shorter._n_asked = int(n_components)
         # They were by a share, or "auto", that is no more.
         shorter.ordered = shorter.ordered or True

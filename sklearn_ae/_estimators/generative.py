@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from sklearn_ae._arrays import FittedArray, as_given
 from sklearn_ae._components.axes import kept_axes, sorted_axes
 from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._fitting.generative import SCORE_DRAWS, GenerativeFitting
@@ -20,6 +21,9 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
     Warning: this class should not be used directly. Use derived classes instead.
     """
+
+    kl_per_component_ = FittedArray()
+    active_units_ = FittedArray()
 
     def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return the posterior distribution of each row's code.
@@ -43,11 +47,14 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         ValueError
             As for `transform`.
         """
+        mean, deviation = self._posterior(X)
+        return as_given(mean, X), as_given(deviation, X)
+
+    def _posterior(self, X):
         rows = self._checked_rows(X)
         out = np.empty((len(rows), 2 * self.n_components_), dtype=np.float32)
         self._apply(self.net_.module_.posterior_moments, rows, out, self._centred)
-        mean, deviation = np.split(out, 2, axis=1)
-        return mean, deviation
+        return np.split(out, 2, axis=1)
 
     def sample_posterior(
         self,
@@ -79,11 +86,11 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         ValueError
             As for `transform`, or if `n_draws` is not a positive int.
         """
-        mean, deviation = self.posterior(X)
+        mean, deviation = self._posterior(X)
         check_count(n_draws, "n_draws", "sample_posterior")
         rng = self._rng(random_state)
         noise = rng.standard_normal((n_draws, *mean.shape))
-        return (mean + deviation * noise).astype(np.float32)
+        return as_given((mean + deviation * noise).astype(np.float32), X)
 
     def _choose_axes(self, X, continued):
         """Order the columns: a turn would make a posterior's columns dependent."""
@@ -202,6 +209,9 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
             As for `transform`, but for large values, or if `n_draws` is not a positive
             int.
         """
+        return as_given(self._scores(X, n_draws), X)
+
+    def _scores(self, X, n_draws):
         rows = self._checked_rows(X)
         check_count(n_draws, "n_draws", "score_samples")
         density = self._density()
@@ -240,7 +250,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
             As for `score_samples`, or if weights are negative, all zero, or not as
             many as rows.
         """
-        scores = self.score_samples(X).astype(np.float64)
+        scores = self._scores(X, SCORE_DRAWS).astype(np.float64)
         weights = check_weights(sample_weight, scores)
         if weights is None:
             return float(scores.mean())

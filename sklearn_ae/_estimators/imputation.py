@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from sklearn_ae._arrays import as_given
 from sklearn_ae._utils import RandomStateLike
 from sklearn_ae._validation import check_count
 
@@ -31,7 +32,7 @@ def _with_values(model, X, function, n_draws=None, n_rows=None):
     shape = (len(rows), model.n_features_in_)
     if n_draws is not None:
         shape = (shape[0], n_draws, shape[1])
-    values = np.empty(shape, dtype=model.mean_.dtype)
+    values = np.empty(shape, dtype=model._mean.dtype)
     model._apply(function, X[rows], values, model._centred, n_rows)
     values = model._in_units(values)
     if n_draws is None:
@@ -85,7 +86,7 @@ class ReconstructionImputer:
         rows = self._checked_rows(X)
         _check_turns(max_iter, tol)
         completed = partial(self.net_.module_.completed, max_iter=max_iter, tol=tol)
-        return _with_values(self, rows, lambda x: completed(x)[0])
+        return as_given(_with_values(self, rows, lambda x: completed(x)[0]), X)
 
 
 class PosteriorImputer:
@@ -165,7 +166,7 @@ class PosteriorImputer:
         turns = {"max_iter": max_iter, "tol": tol}
         n_rows = self._scored_rows(n_proposals)
         if n_draws is None:
-            return _with_values(
+            completed = _with_values(
                 self,
                 rows,
                 lambda x: density.conditional_mean(
@@ -173,6 +174,7 @@ class PosteriorImputer:
                 ),
                 n_rows=n_rows,
             )
+            return as_given(completed, X)
         device = self.net_.device
         seed = int(self._rng(random_state).randint(2**31))
         generator = torch.Generator(device).manual_seed(seed)
@@ -184,4 +186,4 @@ class PosteriorImputer:
             )
             return density.conditional_draws(x, noise, n_draws, generator, **turns)
 
-        return _with_values(self, rows, draws, n_draws, n_rows)
+        return as_given(_with_values(self, rows, draws, n_draws, n_rows), X)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_ae._arrays import as_given
 from sklearn_ae._components.sharing import SharedFitting
 from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._weights import check_weights
@@ -52,7 +53,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
         errors = self._squares(X)[:, 0]
         with np.errstate(over="ignore"):
             scores = (-errors * self._unit**2).astype(np.float32)
-        return self._lowest_for_nan(scores)
+        return as_given(self._lowest_for_nan(scores), X)
 
     def score(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None

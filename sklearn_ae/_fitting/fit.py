@@ -261,7 +261,7 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
                 "call fit with warm_start=False to start afresh."
             )
         self._check_domain(X)
-        return centred_float32(X, self.mean_)
+        return centred_float32(X, self._mean)
 
     def _check_domain(self, X):
         """Raise ValueError where the loss or likelihood means nothing for X."""
@@ -296,7 +296,7 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         if told.X_val is None:
             return rows
         self._check_domain(told.X_val)
-        return np.concatenate([rows, centred_float32(told.X_val, self.mean_)])
+        return np.concatenate([rows, centred_float32(told.X_val, self._mean)])
 
     def _train_from(self, start, rows, told):
         """Train from the start, in the space of the rows where that is the same."""
@@ -360,7 +360,7 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         n_rows = chunk_rows(max(self.n_features_in_, self.n_components_))
 
         def centred(rows):
-            return centred_float32(rows, self.mean_)
+            return centred_float32(rows, self._mean)
 
         with self.net_.drawing(VALIDATION_SEED), own_modes(inference=True):
             for _, x in chunks(self.net_, thinned(X), centred, n_rows):

@@ -287,8 +287,8 @@ class GenerativeFitting(Fitting):
         variance = np.square(deviation)
         kl = 0.5 * (np.square(mean) + variance - 1 - np.log(variance))
         self.kl_per_component_ = kl.mean(axis=0)
-        self.active_units_ = mean.var(axis=0) > ACTIVE
-        n_active, n_usable = self.active_units_.sum(), self._n_usable(X)
+        self.active_units_ = is_active = mean.var(axis=0) > ACTIVE
+        n_active, n_usable = is_active.sum(), self._n_usable(X)
         if n_active < n_usable:
             warn(
                 f"Training left only {n_active} of the {self.n_components_} code "

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sklearn_ae._arrays import as_numpy
 from sklearn_ae._utils import Described, StrOptions
 from sklearn_ae._validation import check_columns, check_rows
 from sklearn_ae._weights import check_weights, resampled
@@ -133,7 +134,8 @@ def told_by(estimator, X, y, X_val, groups, sample_weight):
     """
     fraction, rule = estimator.validation_fraction, estimator.validation_split
     is_splitter = not isinstance(rule, str)
-    y = y if is_splitter else None
+    y = as_numpy(y, "y") if is_splitter and y is not None else None
+    groups = None if groups is None else as_numpy(groups, "groups")
     X, weights, y, groups = weighted_rows(estimator, X, sample_weight, y, groups)
     if X_val is not None:
         _refuse_beside_rows(fraction, rule, groups)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sklearn_ae._arrays import in_numpy
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae.displays._comparison import codes_and_decoder, numbers
 from sklearn_ae.displays._plotting import (
@@ -258,6 +259,7 @@ class LatentSpaceDisplay:
         ax.set_ylabel(f"code {shown[1]}")
 
     @classmethod
+    @in_numpy
     def from_estimator(
         cls,
         estimator: Any,

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_ae._arrays import in_numpy
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae.displays._comparison import (
     codes_and_decoder,
@@ -191,6 +192,7 @@ class ReconstructionDisplay:
         return self
 
     @classmethod
+    @in_numpy
     def from_estimator(
         cls,
         estimator: Any,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ae._arrays import in_numpy, kept
 from sklearn_ae.displays._comparison import (
     codes_and_decoder,
     feature_names,
@@ -131,6 +132,7 @@ class Summary:
         return f'<div class="sklearn-ae-summary">{"".join(parts)}</div>'
 
 
+@in_numpy
 def summary(estimator: Any, X: ArrayLike) -> Summary:
     """Describe a fitted autoencoder in words.
 
@@ -235,7 +237,7 @@ def _facts(estimator, rows, explained, pca_explained):
     if estimator.guard_ is not None:
         facts["Guard"] = estimator.guard_.evidence
     if hasattr(estimator, "active_units_"):
-        active = estimator.active_units_
+        active = kept(estimator, "active_units_")
         facts["Columns in use"] = f"{active.sum()} of {len(active)}"
     if getattr(estimator, "explained_variance_curve_", None) is not None:
         facts["Ordered columns"] = _ordered_columns(estimator)
@@ -356,7 +358,9 @@ def _has_fixed_epochs(estimator):
 
 
 def _about_columns(estimator):
-    active = getattr(estimator, "active_units_", np.ones(1))
+    if not _is_density(estimator):
+        return None
+    active = kept(estimator, "active_units_")
     if active.all():
         return None
     return (

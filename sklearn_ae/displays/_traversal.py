@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_ae._arrays import in_numpy
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae.displays._comparison import codes_and_decoder, feature_names
 from sklearn_ae.displays._plotting import (
@@ -174,6 +175,7 @@ class LatentTraversalDisplay:
         )
 
     @classmethod
+    @in_numpy
     def from_estimator(
         cls,
         estimator: Any,

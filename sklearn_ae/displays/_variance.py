@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ae._arrays import in_numpy
 from sklearn_ae.displays._comparison import (
     codes_and_decoder,
     observed_numbers,
@@ -218,6 +219,7 @@ class ExplainedVarianceDisplay:
         ]
 
     @classmethod
+    @in_numpy
     def from_estimator(
         cls,
         estimator: Any,
