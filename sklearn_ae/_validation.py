@@ -62,11 +62,11 @@ def check_rows(estimator, X, *, reset):
         )
     X = nan_for_nat(_as_floating(X), given)
     if reset:
-        check_columns(estimator, X)
+        refuse_empty_columns(estimator, X)
     return X
 
 
-def check_columns(estimator, X):
+def refuse_empty_columns(estimator, X):
     """Raise ValueError where a column has no value."""
     empty = np.flatnonzero(np.isnan(X).all(axis=0))
     if len(empty):

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ae._arrays import as_numpy
 from sklearn_ae._utils import Described, StrOptions
-from sklearn_ae._validation import check_columns, check_rows
+from sklearn_ae._validation import check_rows, refuse_empty_columns
 from sklearn_ae._weights import check_weights, resampled
 from sklearn_ae.model_selection import LastRows
 
@@ -105,7 +105,7 @@ def weighted_rows(estimator, X, sample_weight, *others, fewest=2):
             f"{type(estimator).__name__} needs at least {fewest}."
         )
     if fewest > 1:
-        check_columns(estimator, X)
+        refuse_empty_columns(estimator, X)
     others = (None if other is None else np.asarray(other)[counts] for other in others)
     return X, None if (weights == weights[0]).all() else weights, *others
 
