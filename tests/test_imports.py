@@ -40,6 +40,7 @@ OTHERS = {
     "model_selection": {"numpy", "sklearn"},
     "_images": set(),
     "_inference": {"numpy", "torch"},
+    "_progress": set(),
     "_utils": {"numpy", "sklearn", "torch"},
     "_validation": {"numpy", "sklearn"},
     "_draws": {"torch"},

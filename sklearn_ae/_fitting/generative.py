@@ -173,6 +173,9 @@ class GenerativeFitting(Fitting):
     def _cautious_mean(self, rows):
         return with_worst_twice(-self.net_.row_losses(rows)).mean()
 
+    def _most_trainings(self):
+        return 2 if self.kl_warmup == "auto" else 1
+
     def _train_again(self, rows, outlook):
         """Train once more with a warm-up where code columns say little.
 
@@ -288,6 +291,8 @@ class GenerativeFitting(Fitting):
         kl = 0.5 * (np.square(mean) + variance - 1 - np.log(variance))
         self.kl_per_component_ = kl.mean(axis=0)
         self.active_units_ = mean.var(axis=0) > ACTIVE
+
+    def _warn_of_idle_columns(self, X):
         n_active, n_usable = self.active_units_.sum(), self._n_usable(X)
         if n_active < n_usable:
             warn(

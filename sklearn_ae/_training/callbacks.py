@@ -3,6 +3,7 @@
 import copy
 import inspect
 import math
+from contextlib import contextmanager
 
 from skorch.callbacks import (
     Callback,
@@ -106,6 +107,47 @@ class KLWarmUp(Callback):
         """Raise the weight for the next step."""
         if net.budget_ is not None:
             self._set_weight(net, (net.step_ + 0.5) / net.budget_.first)
+
+
+class TellProgress(Callback):
+    """Tell scikit-learn's callbacks of a training and of each epoch.
+
+    Parameters
+    ----------
+    progress : Progress
+        Whom to tell.
+    """
+
+    def __init__(self, progress):
+        self.progress = progress
+
+    def on_train_begin(self, net, **kwargs):
+        self.progress.begin_training(net.max_epochs)
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.progress.begin_epoch()
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.progress.end_epoch():
+            net.is_over_ = True
+
+    def on_train_end(self, net, **kwargs):
+        self.progress.end_training()
+
+
+@contextmanager
+def telling(net, progress):
+    """Have a net tell of the trainings in the block; None tells nobody."""
+    if progress is None:
+        yield
+        return
+    # In front of callbacks of the user's, which may end training in an epoch's end.
+    net.callbacks_.insert(0, ("progress", TellProgress(progress)))
+    try:
+        yield
+    finally:
+        # What it refers to, the rows among it, is for no pickle.
+        del net.callbacks_[0]
 
 
 class EpochLog(PrintLog):

@@ -13,6 +13,7 @@ from torch import nn
 from sklearn_ae._optim.adamw import FlatAdamW
 from sklearn_ae._training.batches import Rows
 from sklearn_ae._training.net import Net
+from sklearn_ae._training.run import restored_on_error
 from sklearn_ae._training.schedule import warm_up_and_cosine
 
 
@@ -308,7 +309,7 @@ def test_restored_on_error():
     net = make_net(callbacks=[("own", Diverging(4))])
     net.train(rows(), epochs=2)
     kept, history = weights(net), list(net.history)
-    with pytest.raises(FloatingPointError), net.restored_on_error():
+    with pytest.raises(FloatingPointError), restored_on_error(net):
         net.train(rows(), epochs=5)
     assert torch.equal(weights(net), kept)
     assert list(net.history) == history
