@@ -248,15 +248,18 @@ class Net(NeuralNet):
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         except StopTraining:
-            # Stopped before its end, an epoch has no losses.
-            if "train_loss" not in self.history[-1]:
-                self.history.pop()
             return self
         except KeyboardInterrupt:
             self.interrupted_ = True
-            # The epoch that was under way has no losses yet.
-            self.history.pop()
             raise
+        finally:
+            self._drop_unfinished_epoch(X)
+
+    def _drop_unfinished_epoch(self, rows):
+        """Forget the last epoch if it ended before all its losses were known."""
+        last = "train_loss" if rows.valid is None else "valid_loss"
+        if self.history and last not in self.history[-1]:
+            self.history.pop()
 
     def infer(self, x, **fit_params):
         """Return the loss terms of each row of a batch."""
