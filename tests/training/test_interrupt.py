@@ -267,6 +267,7 @@ def check_ctrl_c_anywhere(monkeypatch, model, X, case, *where):
     again(X)
     (twin.partial_fit if case == "partial" else twin.fit)(X)
     np.testing.assert_array_equal(state(model, X), state(twin, X))
+    assert model.n_iter_ == twin.n_iter_
 
 
 @pytest.mark.parametrize(("owner", "name", "at", "case"), flat(IN_BOTH))
