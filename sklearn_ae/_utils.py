@@ -29,7 +29,16 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _num_samples as num_samples
 from torch import nn
 
+try:
+    from sklearn.callback import CallbackSupportMixin as CallbackSupport
+except ImportError:
+    # Before scikit-learn 1.9 estimators take no callbacks.
+    class CallbackSupport:  # type: ignore[no-redef]
+        """What is there instead: nothing."""
+
+
 __all__ = [
+    "CallbackSupport",
     "Described",
     "HasMethods",
     "Interval",
@@ -37,6 +46,7 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "array_to_numpy",
+    "callback_context",
     "check_parameters",
     "check_seed",
     "choose_device",
@@ -45,6 +55,7 @@ __all__ = [
     "fit_context",
     "gives_frames",
     "is_numpy_namespace",
+    "is_of_package",
     "is_ours",
     "longest_float",
     "namespace_and_device",
@@ -54,6 +65,7 @@ __all__ = [
     "resolve",
     "seeded",
     "unchanged_on_error",
+    "without_callbacks",
 ]
 
 
@@ -151,7 +163,7 @@ def is_ours(value):
     """
     if isinstance(value, list | tuple):
         return all(map(is_ours, value))
-    if isinstance(value, BaseEstimator) and _is_of_package(type(value)):
+    if isinstance(value, BaseEstimator) and is_of_package(type(value)):
         return all(map(is_ours, value.get_params(deep=False).values()))
     return not (callable(value) or hasattr(value, "build"))
 
@@ -190,14 +202,15 @@ def draws_as_told(cls):
         Of a module, an optimizer, a callback or an iterator over batches. Of those that
         the user wrote it is not known.
     """
-    if _is_of_package(cls):
+    if is_of_package(cls):
         return not getattr(cls, "draws_as_it_likes", False)
     if cls.__module__ in _LAYERS_WITHOUT_DRAWS:
         return cls not in _LAYERS_WITH_DRAWS
     return cls.__module__.startswith(("skorch.callbacks", "torch.optim."))
 
 
-def _is_of_package(cls):
+def is_of_package(cls):
+    """Whether a class is one of ours."""
     return cls.__module__.partition(".")[0] == __package__
 
 
@@ -314,6 +327,37 @@ def own_modes(*, inference):
             if torch.is_autocast_enabled(kind):
                 modes.enter_context(torch.autocast(kind, enabled=False))
         yield
+
+
+def callback_context(estimator, most_subtasks):
+    """Set up the scikit-learn callbacks of an estimator that begins to be fitted.
+
+    scikit-learn's `_fit_context` tears them down. What restores the estimator's
+    attributes is to be inside, else it would not find those to tear down.
+
+    Parameters
+    ----------
+    estimator : CallbackSupport
+    most_subtasks : int
+        Most tasks that the fit may have.
+
+    Returns
+    -------
+    context : sklearn.callback.CallbackContext or None
+        Of the fit. None if there is nobody to be told.
+    """
+    if not hasattr(estimator, "_init_callback_context"):
+        return None
+    # Of a part of a search or pipeline, to take its place in their tree of tasks.
+    context = estimator._init_callback_context(max_subtasks=most_subtasks)
+    return context if hasattr(estimator, "_skl_callbacks") else None
+
+
+def without_callbacks(estimator):
+    """Take scikit-learn's callbacks from an estimator, and return it."""
+    return (
+        estimator.set_callbacks() if hasattr(estimator, "set_callbacks") else estimator
+    )
 
 
 @contextmanager

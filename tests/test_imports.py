@@ -40,6 +40,7 @@ OTHERS = {
     "model_selection": {"numpy", "sklearn"},
     "_images": set(),
     "_inference": {"numpy", "torch"},
+    "_progress": set(),
     "_utils": {"numpy", "sklearn", "torch"},
     "_arrays": {"numpy", "sklearn", "torch"},
     "_frames": {"numpy"},

@@ -212,3 +212,16 @@ def test_seeded_on_a_gpu():
     assert torch.equal(*draws)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert torch.equal(torch.cuda.get_rng_state(), before[1])
+
+
+def test_what_takes_no_callbacks_has_none_to_be_told():
+    """As all estimators before scikit-learn 1.9."""
+    plain = MLP()
+    assert _utils.callback_context(plain, 1) is None
+    assert _utils.without_callbacks(plain) is plain
+
+
+def test_an_estimator_without_callbacks_has_nobody_to_be_told(make):
+    model = make()
+    assert _utils.callback_context(model, 1) is None
+    assert _utils.without_callbacks(model) is model

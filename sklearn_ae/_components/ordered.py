@@ -244,6 +244,9 @@ class OrderedFitting(AutoencoderFitting):
         module = self.net_.module_
         return module.n_trained if module.codes_bend else len(module.gates)
 
+    def _most_trainings(self):
+        return 2 if self._is_ordered() else 1
+
     def _may_bend_less(self):
         """Whether training can be made once more, with PCA's scores as codes."""
         return self.net_.module_.bends and not self.net_.interrupted_

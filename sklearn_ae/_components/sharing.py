@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_memory
 
 from sklearn_ae._components.ordered import OrderedFitting
+from sklearn_ae._utils import without_callbacks
 from sklearn_ae._version import __version__
 
 try:
@@ -71,7 +72,8 @@ class SharedFitting(OrderedFitting):
 
 def _trained(estimator, n_components, X, told):
     """Return what a fit with `n_components` sets, from the memory if it is there."""
-    twin = clone(estimator).set_params(n_components=n_components, memory=None)
+    twin = without_callbacks(clone(estimator))
+    twin.set_params(n_components=n_components, memory=None)
     memory = _memory(estimator.memory)
     arguments = told.arguments()
     key = _key(twin, X, arguments)

@@ -151,7 +151,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         Where to train, a device that this machine has. "auto" takes CUDA, then Apple's
         MPS, else the CPU.
     warm_start : bool, default=False
-        Whether ``fit`` continues with the weights of the last one.
+        Whether ``fit`` goes on from the last one, for up to `max_epochs` epochs more.
     memory : str, path-like, joblib.Memory or None, default=None
         A folder, or `joblib.Memory`, that keeps what ``fit`` trained, for fits of the
         same rows and parameters. Where `ordered` is an int those may differ in

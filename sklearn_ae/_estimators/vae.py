@@ -143,7 +143,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Where to train, a device that this machine has. "auto" takes CUDA, then Apple's
         MPS, else the CPU.
     warm_start : bool, default=False
-        Whether ``fit`` continues with the weights of the last one.
+        Whether ``fit`` goes on from the last one, for up to `max_epochs` epochs more.
     random_state : int, RandomState or None, default=None
         Seeds the split, the weights, the batches and all noise. None takes a seed from
         NumPy's global generator, which an int leaves alone; torch's is never used, but

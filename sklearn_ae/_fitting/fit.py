@@ -1,9 +1,9 @@
 """How both autoencoders are fitted: start, train, compare with PCA."""
 
+import copy
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from typing import Any, Self
-from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,14 +12,15 @@ from sklearn.base import clone
 from sklearn_ae._fitting.guard import Guarding
 from sklearn_ae._fitting.parameters import Parameters
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
-from sklearn_ae._fitting.start import centred_float32, fit_start
+from sklearn_ae._fitting.start import centred_float32, fit_start, warn_of_empty_columns
 from sklearn_ae._inference import chunk_rows, chunks, thinned
 from sklearn_ae._modules.autoencoder import VALIDATION_SEED
 from sklearn_ae._modules.links import DomainError
+from sklearn_ae._progress import told_to_callbacks
 from sklearn_ae._splits.held_out import RowChooser, hold_out
 from sklearn_ae._splits.neighbours import warn_of_neighbours
 from sklearn_ae._splits.told import SPLIT_CONSTRAINT, told_by, weighted_rows
-from sklearn_ae._training.run import all_rows, run, tell_interrupt
+from sklearn_ae._training.run import all_rows, restored_on_error, run, tell_interrupt
 from sklearn_ae._training.settings import (
     TRAINING_CONSTRAINTS,
     check_validation,
@@ -43,6 +44,8 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
     Warning: this class should not be used directly. Use derived classes instead.
     """
 
+    # Whom trainings are told to during a fit, if anybody.
+    _progress = None
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions({"pca", "random"})],
@@ -81,6 +84,10 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
     def _is_basis_free(self):
         """Whether the loss is the same in every orthonormal basis of features."""
         return False
+
+    def _most_trainings(self):
+        """Return how many times a fit may train, one after the other."""
+        return 1
 
     def _recalled(self, X, told):
         """Whether the fit of such rows was taken over from another; not by default."""
@@ -164,7 +171,11 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
             same, and at the prompt of an interactive session it is a
             `ConvergenceWarning` instead.
         """
-        with unchanged_on_error(self), own_modes(inference=False):
+        with (
+            told_to_callbacks(self, X, y, sample_weight),
+            unchanged_on_error(self),
+            own_modes(inference=False),
+        ):
             continued = self.warm_start and hasattr(self, "net_")
             X = check_rows(self, X, reset=not continued)
             check_validation(self)
@@ -172,19 +183,19 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
             if continued:
                 rows = self._continue(X, "warm_start=True")
                 rows = self._with_given(rows, told)
-                with self.net_.restored_on_error():
+                with restored_on_error(self.net_):
                     compared = self._train(rows, told, continued=True)
-                self._bound_networks(X)
-                X = told.as_weighted(X, self._stream)
-                # One row tells no variance.
-                if len(rows) > 1:
-                    self._choose_axes(X, continued)
-                self._finish(X, compared)
+                    self._bound_networks(X)
+                    X = told.as_weighted(X, self._stream)
+                    # One row tells no variance.
+                    if len(rows) > 1:
+                        self._choose_axes(X, continued)
+                    self._finish(X, compared)
             elif not self._recalled(X, told):
                 rows, start = self._begin(X, told.weights)
                 rows = self._with_given(rows, told)
                 compared = self._train_from(start, rows, told)
-                self._warn_of_empty_columns(start)
+                warn_of_empty_columns(self, start)
                 is_kept = compared is not None and self.net_.module_.networks_on
                 if told.is_left_to_chance and is_kept:
                     warn_of_neighbours(rows, stacklevel=3)
@@ -229,26 +240,30 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         KeyboardInterrupt
             As for `fit`.
         """
-        with unchanged_on_error(self), own_modes(inference=False):
-            first = not hasattr(self, "net_")
+        first = not hasattr(self, "net_")
+        with (
+            told_to_callbacks(self, X, y, sample_weight, keeps_axes=not first),
+            unchanged_on_error(self),
+            own_modes(inference=False),
+        ):
             X = check_rows(self, X, reset=first)
             X, weights = weighted_rows(self, X, sample_weight, fewest=1 + first)
             if first:
                 rows, _ = self._begin(X, weights)
             else:
                 rows = self._continue(X, "partial_fit")
-            with self.net_.restored_on_error():
+            with restored_on_error(self.net_):
                 self._switch_networks_on()
                 if not first:
                     self._keep_columns()
                 seed = self._stream.randint(2**31)
                 rows = all_rows(rows, self.net_, weights=weights)
                 run(self, rows, seed, max_epochs=1, scheduled=False)
-            self._forget_comparison()
-            self._bound_networks(X)
-            if first:
-                self._choose_axes(X, continued=False)
-            self._finish(X, None)
+                self._forget_comparison()
+                self._bound_networks(X)
+                if first:
+                    self._choose_axes(X, continued=False)
+                self._finish(X, None)
         tell_interrupt(self.net_)
         return self
 
@@ -261,6 +276,9 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
                 "call fit with warm_start=False to start afresh."
             )
         self._check_domain(X)
+        # What is drawn from them counts only if the fit succeeds.
+        self._stream = copy.deepcopy(self._stream)
+        self._chooser = copy.copy(self._chooser)
         return centred_float32(X, self._mean)
 
     def _check_domain(self, X):
@@ -366,30 +384,16 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
             for _, x in chunks(self.net_, thinned(X), centred, n_rows):
                 module.take_in(x)
 
-    def _warn_of_empty_columns(self, start):
-        """Warn of components beyond the rank, where no network fills their columns."""
-        module = self.net_.module_
-        is_asked_for = module.corruption is not None or module.penalty is not None
-        if module.networks_on or is_asked_for or start.components is None:
-            return
-        if not isinstance(self.n_components, Integral):
-            return
-        # Rows that are all alike have no number of components that would be right.
-        if 0 < start.rank < self.n_components_:
-            warn(
-                f"n_components={self.n_components_} is above the rank of X, "
-                f"{start.rank}: further columns of the code are zero; set n_components "
-                f"to at most {start.rank}.",
-                stacklevel=4,
-            )
-
-    def _say(self, text):
-        if self.verbose:
-            print(text)
-
     def _finish(self, X, rows):
-        net = self.net_
-        net._set_training(False)
-        self.history_ = net.curves()
+        self.net_._set_training(False)
+        self._describe_fit(X, rows)
+        self._warn_of_idle_columns(X)
+
+    def _describe_fit(self, X, rows):
+        """Set what is told of a fit, by the net as it is."""
+        self.history_ = self.net_.curves()
         self.n_iter_ = len(self.history_)
         self._after_training(X, rows)
+
+    def _warn_of_idle_columns(self, X):
+        """Warn of columns that say nothing where they could; nothing by default."""

@@ -7,6 +7,7 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_ae._arrays import kept
 from sklearn_ae._draws import row_draws
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._fitting.guard import (
@@ -173,6 +174,9 @@ class GenerativeFitting(Fitting):
     def _cautious_mean(self, rows):
         return with_worst_twice(-self.net_.row_losses(rows)).mean()
 
+    def _most_trainings(self):
+        return 2 if self.kl_warmup == "auto" else 1
+
     def _train_again(self, rows, outlook):
         """Train once more with a warm-up where code columns say little.
 
@@ -287,8 +291,12 @@ class GenerativeFitting(Fitting):
         variance = np.square(deviation)
         kl = 0.5 * (np.square(mean) + variance - 1 - np.log(variance))
         self.kl_per_component_ = kl.mean(axis=0)
-        self.active_units_ = is_active = mean.var(axis=0) > ACTIVE
-        n_active, n_usable = is_active.sum(), self._n_usable(X)
+        self.active_units_ = mean.var(axis=0) > ACTIVE
+
+    def _warn_of_idle_columns(self, X):
+        # Not an array of another library.
+        n_active = kept(self, "active_units_").sum()
+        n_usable = self._n_usable(X)
         if n_active < n_usable:
             warn(
                 f"Training left only {n_active} of the {self.n_components_} code "

@@ -320,3 +320,7 @@ class Guarding(metaclass=ABCMeta):
             return None
         is_on = isinstance(self.guard, bool | np.bool_)
         return DEFAULT_LEVEL if is_on else float(self.guard)
+
+    def _say(self, text):
+        if self.verbose:
+            print(text)

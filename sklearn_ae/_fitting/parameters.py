@@ -6,10 +6,13 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator
 
 from sklearn_ae._training.callbacks import renewed
+from sklearn_ae._utils import CallbackSupport
 
 
-class Parameters(BaseEstimator):
+class Parameters(CallbackSupport, BaseEstimator):
     """Base class of what has components and callbacks among its parameters.
+
+    The callbacks of scikit-learn 1.9, which `set_callbacks` takes, are no parameters.
 
     Warning: this class should not be used directly. Use derived classes instead.
     """

@@ -78,7 +78,9 @@ def in_row_space(net, rows, random_state):
     space = _Space(module, basis)
     space.enter(module)
     net.initialize_optimizer()
+    net.leave_space_ = space.leave
     yield coordinates
+    net.leave_space_ = None
     space.leave(module)
     net.initialize_optimizer()
 

@@ -5,6 +5,8 @@ that a module needs.
 """
 
 from dataclasses import dataclass, replace
+from numbers import Integral
+from warnings import warn
 
 import numpy as np
 import torch
@@ -233,6 +235,24 @@ def fit_start(X, n_components, init, random_state, weights=None):
         is_incomplete=is_incomplete,
     )
     return start, rows
+
+
+def warn_of_empty_columns(estimator, start):
+    """Warn of components beyond the rank, where no network fills their columns."""
+    module = estimator.net_.module_
+    is_asked_for = module.corruption is not None or module.penalty is not None
+    if module.networks_on or is_asked_for or start.components is None:
+        return
+    if not isinstance(estimator.n_components, Integral):
+        return
+    # Rows that are all alike have no number of components that would be right.
+    if 0 < start.rank < estimator.n_components_:
+        warn(
+            f"n_components={estimator.n_components_} is above the rank of X, "
+            f"{start.rank}: further columns of the code are zero; set n_components "
+            f"to at most {start.rank}.",
+            stacklevel=4,
+        )
 
 
 def reconstruction_with_gaps(X, n_components):

@@ -146,6 +146,8 @@ class FlatAdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def _flatten(self):
+        # Until all is done, so that it is done anew if it is interrupted.
+        self._flats = None
         alike, apart = defaultdict(dict), []
         self._idle = []
         for group in self.param_groups:
@@ -161,8 +163,8 @@ class FlatAdamW(torch.optim.Optimizer):
             Flat(list(groups), list(groups.values()), self.state)
             for groups in alike.values()
         ]
-        self._flats = [*flats, *apart]
         self._known = list(self._pieces())
+        self._flats = [*flats, *apart]
 
     # Tensors made in the caller's inference mode could never be trained again.
     @torch.inference_mode(False)

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import math
+from contextlib import contextmanager
 
 from skorch.callbacks import (
     Callback,
@@ -12,6 +13,9 @@ from skorch.callbacks import (
     WandbLogger,
 )
 from skorch.callbacks.scoring import ScoringBase
+
+# The places of columns that do not come first in what is printed of an epoch.
+AT_THE_END = {"pca_loss": 1, "event_best": 2, "best_epoch": 3, "dur": 4, "time_left": 5}
 
 
 class StopTraining(KeyboardInterrupt):
@@ -108,10 +112,53 @@ class KLWarmUp(Callback):
             self._set_weight(net, (net.step_ + 0.5) / net.budget_.first)
 
 
+class TellProgress(Callback):
+    """Tell scikit-learn's callbacks of a training and of each epoch.
+
+    Parameters
+    ----------
+    progress : Progress
+        Whom to tell.
+    """
+
+    def __init__(self, progress):
+        self.progress = progress
+
+    def on_train_begin(self, net, **kwargs):
+        self.progress.begin_training(net.max_epochs)
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.progress.begin_epoch()
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.progress.end_epoch():
+            net.is_over_ = True
+
+    def on_train_end(self, net, **kwargs):
+        self.progress.end_training()
+
+
+@contextmanager
+def telling(net, progress):
+    """Have a net tell of the trainings in the block; None tells nobody."""
+    if progress is None:
+        yield
+        return
+    # In front of callbacks of the user's, which may end training in an epoch's end.
+    net.callbacks_.insert(0, ("progress", TellProgress(progress)))
+    try:
+        yield
+    finally:
+        # What it refers to, the rows among it, is for no pickle.
+        del net.callbacks_[0]
+
+
 class EpochLog(PrintLog):
     """Print PCA's level, then a line for each epoch with a mark where it is the best.
 
-    A loss of one term is printed once, not as the term as well.
+    Each line has PCA's level, the best epoch so far and the time that is left, if
+    nothing ends training earlier. A loss of one term is printed once, not as the term
+    as well.
 
     Parameters
     ----------
@@ -121,6 +168,10 @@ class EpochLog(PrintLog):
 
     def on_train_begin(self, net, X=None, **kwargs):
         self.least_ = math.inf
+        self.pca_level_ = None
+        # Those that were trained before have numbers, too.
+        self.first_ = self.best_epoch_ = len(net.history)
+        self.seconds_ = 0.0
         if X.valid is None:
             return
         self.first_iteration_ = True
@@ -129,10 +180,16 @@ class EpochLog(PrintLog):
         if is_pca:
             # With the networks on, reconstructions may be clipped, which PCA's are not.
             net.module_.use_networks(False)
-            level = net.row_losses(X.valid).mean()
+            level = self.pca_level_ = net.row_losses(X.valid).mean()
             net.module_.use_networks(True)
         who = "PCA" if is_pca else "Before training"
         self._sink(f"{who}: valid_loss {format(level, self.floatfmt)}", net.verbose)
+
+    def on_epoch_end(self, net, **kwargs):
+        n_epochs = len(net.history) - self.first_
+        self.seconds_ += net.history[-1].get("dur", math.nan)
+        self.left_ = self.seconds_ / n_epochs * (net.max_epochs - n_epochs)
+        super().on_epoch_end(net, **kwargs)
 
     def table(self, row):
         if self.first_iteration_:
@@ -145,8 +202,25 @@ class EpochLog(PrintLog):
         row = {name: row[name] for name in row if name not in self.repeated_}
         if "valid_loss" in row:
             row["event_best"] = bool(row["valid_loss"] < self.least_)
-            self.least_ = min(self.least_, row["valid_loss"])
+            if row["event_best"]:
+                self.least_, self.best_epoch_ = row["valid_loss"], row["epoch"]
+            row["best_epoch"] = self.best_epoch_
+        if self.pca_level_ is not None:
+            row["pca_loss"] = self.pca_level_
+        if math.isfinite(self.left_):
+            row["time_left"] = _clock(self.left_)
         return super().table(row)
+
+    def _sorted_keys(self, keys):
+        keys = super()._sorted_keys(keys)
+        return sorted(keys, key=lambda key: AT_THE_END.get(key, 0))
+
+
+def _clock(seconds):
+    """Return a duration as minutes and seconds, or hours as well."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def renewed(callbacks):

@@ -1,6 +1,5 @@
 """The skorch net inside an estimator: its steps and the epoch loop."""
 
-import copy
 import inspect
 import math
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from sklearn_ae._training.callbacks import EpochLog, StopTraining, check_watched
 from sklearn_ae._training.recording import scaled_loss
 from sklearn_ae._training.schedule import AVERAGE_LOSS, warm_up_and_cosine
 from sklearn_ae._training.steps import Steps, SumOfTerms
-from sklearn_ae._utils import draws_as_told, seeded
+from sklearn_ae._utils import draws_as_told, is_of_package, seeded
 
 # Rows that are evaluated at a time in validation.
 VALIDATION_BATCH = 4096
@@ -58,6 +57,8 @@ class Net(NeuralNet):
     """
 
     interrupted_ = False
+    # What has a copy of the module take rows again, where another space is trained in.
+    leave_space_ = None
 
     def __init__(
         self,
@@ -141,11 +142,18 @@ class Net(NeuralNet):
         return X, X.valid
 
     def notify(self, method_name, **cb_kwargs):
-        """Tell the callbacks; one that wants to stop is not taken for a Ctrl-C."""
-        try:
-            super().notify(method_name, **cb_kwargs)
-        except KeyboardInterrupt as stop:
-            raise StopTraining from stop
+        """Tell the callbacks; one that wants to stop is not taken for a Ctrl-C.
+
+        Ours never want to: what comes out of them is one.
+        """
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt as stop:
+                if is_of_package(type(callback)):
+                    raise
+                raise StopTraining from stop
         if method_name == "on_epoch_end" and self.is_over_:
             raise StopTraining
 
@@ -243,9 +251,15 @@ class Net(NeuralNet):
             return self
         except KeyboardInterrupt:
             self.interrupted_ = True
-            # The epoch that was under way has no losses yet.
-            self.history.pop()
             raise
+        finally:
+            self._drop_unfinished_epoch(X)
+
+    def _drop_unfinished_epoch(self, rows):
+        """Forget the last epoch if it ended before all its losses were known."""
+        last = "train_loss" if rows.valid is None else "valid_loss"
+        if self.history and last not in self.history[-1]:
+            self.history.pop()
 
     def infer(self, x, **fit_params):
         """Return the loss terms of each row of a batch."""
@@ -368,22 +382,6 @@ class Net(NeuralNet):
             {name: value for name, value in epoch.items() if name not in FOR_CALLBACKS}
             for epoch in self.history
         ]
-
-    @contextmanager
-    def restored_on_error(self):
-        """Put weights, optimiser and history back if the block raises."""
-        weights = copy.deepcopy(self.module_.state_dict())
-        networks_on = self.module_.networks_on
-        state = copy.deepcopy(self.optimizer_.state_dict())
-        history = list(self.history)
-        try:
-            yield
-        except BaseException:
-            self.module_.load_state_dict(weights)
-            self.module_.use_networks(networks_on)
-            self.optimizer_.load_state_dict(state)
-            self.history[:] = history
-            raise
 
     def _release(self):
         release = getattr(getattr(self, "optimizer_", None), "release", None)

@@ -1,8 +1,10 @@
 """From rows to trained weights: how long, in which batches."""
 
+import copy
 import inspect
 import math
 import sys
+from contextlib import contextmanager
 from warnings import warn
 
 import numpy as np
@@ -11,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._training import defaults
 from sklearn_ae._training.batches import Rows
+from sklearn_ae._training.callbacks import TellProgress, telling
 from sklearn_ae._training.schedule import WARM_UP, budget_for
 
 
@@ -83,10 +86,51 @@ def run(estimator, rows, seed, *, max_epochs, scheduled, outlook=None):
         patience=patience, grace=round(max(WARM_UP, kl_warmup) * epochs)
     )
     callbacks["follow_budget"].set_params(budget=budget)
-    with net.drawing(seed) as generator:
+    with net.drawing(seed) as generator, telling(net, estimator._progress):
         interrupted = net.train(rows, epochs, scheduled, budget, generator)
     if interrupted and not net.history:
         raise KeyboardInterrupt
+
+
+def present_copy(net):
+    """Return a net with the present weights of one in training, which goes on alone.
+
+    Its optimizer is a new one.
+    """
+    twin = type(net).__new__(type(net))
+    # The buffers of a step are left out, and the generator of draws, which has no copy.
+    vars(twin).update({k: v for k, v in vars(net).items() if k != "steps_"})
+    twin.generator_ = None
+    twin.module_ = copy.deepcopy(net.module_, {id(net.generator_): None})
+    if net.leave_space_ is not None:
+        net.leave_space_(twin.module_)
+        twin.leave_space_ = None
+    twin.history_ = copy.copy(net.history)
+    twin.callbacks_ = [
+        (name, copy.copy(callback))
+        for name, callback in net.callbacks_
+        if not isinstance(callback, TellProgress)
+    ]
+    twin.initialize_optimizer()
+    return twin
+
+
+@contextmanager
+def restored_on_error(net):
+    """Put weights, optimiser and history back if the block raises."""
+    module = net.module_
+    weights = copy.deepcopy(module.state_dict())
+    networks_on = module.networks_on
+    state = copy.deepcopy(net.optimizer_.state_dict())
+    history = list(net.history)
+    try:
+        yield
+    except BaseException:
+        module.load_state_dict(weights)
+        module.use_networks(networks_on)
+        net.optimizer_.load_state_dict(state)
+        net.history[:] = history
+        raise
 
 
 def tell_interrupt(net):

@@ -609,6 +609,27 @@ def test_warm_start_goes_on(make, curved):
     assert loss(model) < 1.2 * loss(once)
 
 
+def test_a_raised_number_of_epochs_goes_on_where_it_was(make, curved):
+    model = make(
+        max_epochs=8,
+        batch_size=16,
+        learning_rate=0.01,
+        n_iter_no_change=20,
+        warm_start=True,
+    ).fit(curved)
+    before = [dict(epoch) for epoch in model.history_]
+    reached = min(epoch["valid_loss"] for epoch in before)
+    start = before[0]["valid_loss"]
+    model.set_params(max_epochs=12).fit(curved)
+    # As of scikit-learn's networks the number is that of each call.
+    assert model.n_iter_ == 8 + 12
+    assert model.history_[:8] == before
+    assert [epoch["epoch"] for epoch in model.history_] == list(range(1, 21))
+    later = [epoch["valid_loss"] for epoch in model.history_[8:]]
+    assert abs(later[0] - reached) < abs(start - reached)
+    assert min(later) < reached
+
+
 def test_warm_start_keeps_the_shape(make, rng):
     model = make(warm_start=True).fit(rng.normal(size=(50, 5)))
     with pytest.raises(ValueError, match=r"X has 7 features, but .* expecting 5"):

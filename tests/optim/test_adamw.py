@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from sklearn_ae._optim.adamw import FlatAdamW
+from sklearn_ae._optim.flat import Flat
 
 
 def network():
@@ -209,6 +210,30 @@ def test_release_keeps_values_and_training_goes_on():
         assert parameter.untyped_storage().nbytes() == 4 * parameter.numel()
     steps(*ours, range(3, 6))
     steps(*theirs, range(3, 6))
+    assert_same(ours[0], theirs[0])
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "at"),
+    [(Flat, "_move", 1), (Flat, "_move", 3), (FlatAdamW, "_pieces", 1)],
+)
+def test_interrupted_while_it_flattens_it_goes_on_the_same(
+    owner, name, at, monkeypatch
+):
+    ours, theirs = pair()
+    plain, calls = getattr(owner, name), []
+
+    def interrupting(*args):
+        calls.append(args)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return plain(*args)
+
+    monkeypatch.setattr(owner, name, interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        steps(*ours, [0])
+    steps(*ours, range(3))
+    steps(*theirs, range(3))
     assert_same(ours[0], theirs[0])
 
 

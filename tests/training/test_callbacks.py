@@ -91,6 +91,7 @@ class Talker(PlayBack):
         self.module_.encode_weight = torch.ones(1)
         self.module_.use_networks = lambda on: None
         self.terms = terms
+        self.max_epochs = len(losses)
 
     def log(self, valid=True):
         """Return the words of each line of a training."""
@@ -111,8 +112,23 @@ class Talker(PlayBack):
 def test_a_log_has_pca_s_level_and_marks_the_best_epoch():
     level, header, _, *epochs = Talker(5.5, [5.75, 5.25, 5.5, 5.125, 6.5]).log()
     assert level == ["PCA:", "valid_loss", "5.5000"]
-    assert header == ["epoch", "train_loss", "valid_loss", "best", "dur"]
+    assert header == [
+        *["epoch", "train_loss", "valid_loss", "pca_loss", "best", "best_epoch"],
+        *["dur", "time_left"],
+    ]
     assert [line[0] for line in epochs if "+" in line] == ["2", "4"]
+    assert [line[-3] for line in epochs] == ["0", "2", "2", "4", "4"]
+    assert all("5.5000" in line for line in epochs)
+
+
+@pytest.mark.parametrize(
+    ("n_epochs", "left"), [(9, "0:01"), (500, "1:02"), (40_000, "1:23:20")]
+)
+def test_a_log_tells_the_time_left(n_epochs, left):
+    """Epochs take an eighth of a second."""
+    net = Talker(5.5, [5.75])
+    net.max_epochs = n_epochs
+    assert net.log()[-1][-1] == left
 
 
 def test_a_log_does_not_print_a_number_twice():
@@ -133,10 +149,12 @@ def test_a_log_of_a_random_start_or_a_further_training_has_no_pca():
     net = Talker(5.5, [5.25])
     net.log()
     assert net.log()[0][:2] == ["Before", "training:"]
+    assert "pca_loss" not in net.log()[1]
 
 
 def test_a_log_without_held_out_rows_is_plain():
-    assert Talker(5.5, [5.25]).log(valid=False)[0] == ["epoch", "train_loss", "dur"]
+    header = Talker(5.5, [5.25]).log(valid=False)[0]
+    assert header == ["epoch", "train_loss", "dur", "time_left"]
 
 
 def test_an_offer_is_taken_if_it_is_the_lowest():

@@ -1,5 +1,6 @@
-"""Ctrl-C in training, through the public verbs."""
+"""Ctrl-C in a fit, through the public verbs."""
 
+import pickle
 import subprocess
 import sys
 
@@ -13,8 +14,15 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 from torch import nn
 
+from sklearn_ae import VAETransformer
+from sklearn_ae._fitting import autoencoder, fit, generative, guard, row_space
+from sklearn_ae._modules.autoencoder import TwoPaths
+from sklearn_ae._modules.axes import CodeAxes
+from sklearn_ae._splits.held_out import RowChooser
+from sklearn_ae._training.callbacks import KeepBest
 from sklearn_ae._training.net import Net
 from sklearn_ae.networks import Custom
+from sklearn_ae.priors import GaussianMixture
 
 
 class Watching(Callback):
@@ -156,3 +164,143 @@ def test_ctrl_c_in_a_second_training_keeps_the_first(make_vae, curved, monkeypat
     assert len(trained) == 2
     assert model.net_ is trained[0]
     assert np.isfinite(model.score(curved))
+
+
+# ---- anywhere in a fit
+
+# Where it comes, at which call, and in which fits: partial_fit is a second one, too.
+# Of a first epoch, and of all but training, nothing is kept.
+IN_BOTH = [
+    ("PCA", fit, "fit_start", 1, ["first"]),
+    ("the net", fit, "make_net", 1, ["first"]),
+    ("the split", RowChooser, "choose", 1, ["first", "warm"]),
+    ("the losses at the start", Net, "row_losses", 1, ["first", "warm"]),
+    ("the first batches", Net, "get_iterator", 2, ["first", "warm", "partial"]),
+    ("an epoch", Net, "_train_on", 1, ["first", "warm", "partial"]),
+    ("a later epoch", Net, "_train_on", 2, ["first", "warm"]),
+    ("validation", Net, "_evaluate_on", 1, ["first", "warm"]),
+    ("later validation", Net, "_evaluate_on", 2, ["first", "warm"]),
+    ("an epoch's end", KeepBest, "on_epoch_end", 1, ["first", "warm", "partial"]),
+    ("training's end", KeepBest, "on_train_end", 1, ["first", "warm", "partial"]),
+    ("the range", TwoPaths, "lift_ranges", 1, ["first", "warm", "partial"]),
+    ("its end", fit.Fitting, "_bound_networks", 1, ["first", "warm", "partial"]),
+    ("what is told", Net, "curves", 1, ["first", "warm", "partial"]),
+]
+IN_AUTOENCODERS = [
+    ("the verdict", autoencoder, "look_for_structure", 1, ["auto"]),
+    ("the guard", guard, "paired_t_test", 1, ["first", "warm"]),
+    ("the axes", CodeAxes, "take", 1, ["first", "warm"]),
+    ("the codes", TwoPaths, "all_codes", 1, ["first", "warm", "partial"]),
+    ("the way to the rows' space", row_space._Space, "enter", 1, ["wide"]),
+    ("training in the rows' space", Net, "_train_on", 2, ["wide"]),
+    ("the way back", row_space._Space, "leave", 1, ["wide"]),
+]
+IN_VAES = [
+    ("the verdict", generative, "look_for_likelihood", 1, ["auto"]),
+    ("the noise", generative.GenerativeFitting, "_cautious_mean", 2, ["first", "warm"]),
+    ("the guard", generative, "paired_t_test", 1, ["first", "warm"]),
+    ("the axes", CodeAxes, "take", 1, ["first", "warm"]),
+    ("the mixture", GaussianMixture, "fit", 1, ["first", "warm"]),
+    ("its verdict", generative, "paired_t_test", 2, ["first", "warm"]),
+    ("the moments", generative.GenerativeFitting, "_moments", 1, ["first", "warm"]),
+]
+
+
+def flat(points):
+    return [
+        pytest.param(owner, name, at, case, id=f"{where}-{case}")
+        for where, owner, name, at, cases in points
+        for case in cases
+    ]
+
+
+def struck(monkeypatch, owner, name, at):
+    """Have Ctrl-C come at a call of a function, and at no later one."""
+    plain = getattr(owner, name)
+    calls = []
+
+    def interrupting(*args, **kwargs):
+        calls.append(name)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, interrupting)
+
+
+def state(model, X):
+    """Return the codes of rows, and the weights, which may have no part in them."""
+    parameters = [value.detach().flatten() for value in model.net_.module_.parameters()]
+    return np.concatenate([model.transform(X).ravel(), *parameters])
+
+
+def check_ctrl_c_anywhere(monkeypatch, model, X, case, *where):
+    """It is as it was, and does next what it would have done, or is fitted."""
+    again = model.partial_fit if case == "partial" else model.fit
+    if case in ("warm", "partial"):
+        model.fit(X)
+        before, history = state(model, X), [dict(row) for row in model.history_]
+    twin = pickle.loads(pickle.dumps(model))
+    names = set(vars(model))
+    with monkeypatch.context() as patch:
+        struck(patch, *where)
+        with pytest.raises(KeyboardInterrupt) as interrupt:
+            again(X)
+    if "interrupted after" in str(interrupt.value):
+        assert model.n_iter_ == len(model.history_)
+        assert all("train_loss" in row for row in model.history_)
+        assert np.isfinite(model.transform(X)).all()
+        assert np.isfinite(model.score(X))
+        assert np.isfinite(model.sample(3)).all()
+        again(X)
+        return
+    assert set(vars(model)) == names
+    if case in ("warm", "partial"):
+        np.testing.assert_array_equal(state(model, X), before)
+        assert model.history_ == history
+    else:
+        with pytest.raises(NotFittedError):
+            model.transform(X)
+    if case == "auto":
+        # It takes long.
+        return
+    again(X)
+    (twin.partial_fit if case == "partial" else twin.fit)(X)
+    np.testing.assert_array_equal(state(model, X), state(twin, X))
+    assert model.n_iter_ == twin.n_iter_
+
+
+@pytest.mark.parametrize(("owner", "name", "at", "case"), flat(IN_BOTH))
+def test_ctrl_c_anywhere(make, curved, monkeypatch, owner, name, at, case):
+    model = make(warm_start=True, max_epochs=3, guard=0.5)
+    check_ctrl_c_anywhere(monkeypatch, model, curved, case, owner, name, at)
+
+
+@pytest.mark.parametrize(("owner", "name", "at", "case"), flat(IN_AUTOENCODERS))
+def test_ctrl_c_anywhere_in_an_autoencoder(
+    make_ae, curved, rng, monkeypatch, owner, name, at, case
+):
+    model = make_ae(warm_start=True, guard=0.5)
+    if case == "auto":
+        model.set_params(max_epochs="auto")
+    X = rng.normal(size=(30, 80)).cumsum(axis=1) if case == "wide" else curved
+    check_ctrl_c_anywhere(monkeypatch, model, X, case, owner, name, at)
+
+
+@pytest.mark.parametrize(("owner", "name", "at", "case"), flat(IN_VAES))
+def test_ctrl_c_anywhere_in_a_vae(make_vae, curved, monkeypatch, owner, name, at, case):
+    model = make_vae(
+        prior="gaussian_mixture", warm_start=True, guard=0.5, kl_warmup=0.0
+    )
+    if case == "auto":
+        model = VAETransformer(2, random_state=0, device="cpu")
+    check_ctrl_c_anywhere(monkeypatch, model, curved, case, owner, name, at)
+
+
+def test_ctrl_c_while_a_density_is_fitted_for_samples(make_ae, curved, monkeypatch):
+    model = make_ae().fit(curved)
+    with monkeypatch.context() as patch:
+        struck(patch, GaussianMixture, "fit", 1)
+        with pytest.raises(KeyboardInterrupt):
+            model.sample(3)
+    assert np.isfinite(model.sample(3)).all()

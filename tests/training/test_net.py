@@ -13,6 +13,7 @@ from torch import nn
 from sklearn_ae._optim.adamw import FlatAdamW
 from sklearn_ae._training.batches import Rows
 from sklearn_ae._training.net import Net
+from sklearn_ae._training.run import restored_on_error
 from sklearn_ae._training.schedule import warm_up_and_cosine
 
 
@@ -308,7 +309,7 @@ def test_restored_on_error():
     net = make_net(callbacks=[("own", Diverging(4))])
     net.train(rows(), epochs=2)
     kept, history = weights(net), list(net.history)
-    with pytest.raises(FloatingPointError), net.restored_on_error():
+    with pytest.raises(FloatingPointError), restored_on_error(net):
         net.train(rows(), epochs=5)
     assert torch.equal(weights(net), kept)
     assert list(net.history) == history
@@ -349,6 +350,37 @@ def test_ctrl_c(at, epochs):
     assert len(net.history) == epochs
     assert net.train(rows(), epochs=1) is False
     assert len(net.history) == epochs + 1
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_ctrl_c_between_two_trainings_loses_no_epoch(call, monkeypatch):
+    """It comes before the first epoch of the second."""
+    net = make_net()
+    net.train(rows(n_valid=5), epochs=2)
+    plain, calls = Net.get_iterator, []
+
+    def interrupting(*args, **kwargs):
+        calls.append(args)
+        # The first call counts the batches.
+        if len(calls) == 1 + call:
+            raise KeyboardInterrupt
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(Net, "get_iterator", interrupting)
+    assert net.train(rows(n_valid=5), epochs=2) is True
+    assert len(net.history) == 2
+
+
+class StoppingAtOnce(Callback):
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 3:
+            raise KeyboardInterrupt
+
+
+def test_an_epoch_that_a_callback_stops_before_its_end_is_forgotten():
+    net = make_net(callbacks=[("own", StoppingAtOnce())])
+    assert net.train(rows(), epochs=9) is False
+    assert [epoch["epoch"] for epoch in net.history] == [1, 2]
 
 
 class Stopping(Callback):

@@ -395,5 +395,10 @@ def test_verbose(make, curved, capfd):
     out, err = capfd.readouterr()
     assert err == ""
     lines = [line.split() for line in out.splitlines()]
-    assert {"epoch", "train_loss", "valid_loss"} <= set(lines[1])
+    columns = ["epoch", "valid_loss", "pca_loss", "best_epoch", "time_left"]
+    assert set(columns) <= set(lines[1])
     assert [line[0] for line in lines[3:-1]] == ["1", "2", "3"]
+    model.score(curved)
+    model.inverse_transform(model.transform(curved))
+    model.sample(3)
+    assert capfd.readouterr() == ("", "")
