@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_memory
 
 from sklearn_ae._components.ordered import OrderedFitting
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._version import __version__
 
 try:
@@ -77,7 +78,7 @@ def _trained(estimator, n_components, X):
     try:
         with _one_at_a_time(memory, key):
             return memory.cache(_state_after_fit, ignore=["estimator", "X"])(
-                twin, X, key
+                twin, X.matrix if isinstance(X, SparseRows) else X, key
             )
     except KeyboardInterrupt:
         # What was trained so far is good for this fit, but not to be kept.

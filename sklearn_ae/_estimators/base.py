@@ -12,6 +12,7 @@ from sklearn_ae._components.moments import code_moments
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._fitting.start import centred_float32, centred_or_infinite
 from sklearn_ae._inference import apply_in_chunks, check_finite, chunk_rows
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._utils import RandomStateLike, check_seed, random_stream
 from sklearn_ae._validation import check_codes, check_count, check_rows
 
@@ -46,6 +47,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         """
         if continued or self.init != "pca" or self.net_.module_.codes_bend:
             return False
+        if isinstance(X, SparseRows):
+            return True
         with np.errstate(over="ignore", invalid="ignore"):
             return bool(np.isfinite(X.sum()))
 
@@ -270,4 +273,5 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         return tags

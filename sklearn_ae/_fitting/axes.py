@@ -12,12 +12,20 @@ from sklearn.decomposition import PCA
 
 from sklearn_ae._inference import thinned
 from sklearn_ae._modules.gaps import codes_given, linear_fill, precision_factor
+from sklearn_ae._sparse.axes import (
+    CentredRows,
+    axes_by_products,
+    is_randomized,
+    randomized_axes,
+)
+from sklearn_ae._sparse.columns import squared_distances
+from sklearn_ae._sparse.rows import MOST_TOGETHER, SparseRows
 
 # Rows over columns from which the covariance, of so many columns at most, is the
 # cheaper way to principal axes; as in scikit-learn's PCA.
 LONG, MOST_COVARIED = 10, 1000
-# Rows of a chunk.
-CHUNK = 8192
+# Rows of a chunk, and numbers at most.
+CHUNK, CHUNK_NUMBERS = 8192, 2**23
 # Numbers up to which a copy of rows in double precision is no burden.
 MOST_DOUBLES = 2**24
 # Correlation of scores up to which axes are PCA's own.
@@ -82,8 +90,10 @@ def noise_degrees(n_rows, n_components, n_features):
 
 
 def _centred_chunks(X, mean, unit):
-    for first in range(0, len(X), CHUNK):
-        chunk = np.subtract(X[first : first + CHUNK], mean, dtype=np.float64)
+    n_rows = min(CHUNK, max(1, CHUNK_NUMBERS // X.shape[1]))
+    for first in range(0, len(X), n_rows):
+        rows = np.asarray(X[first : first + n_rows])
+        chunk = np.subtract(rows, mean, dtype=np.float64)
         chunk /= unit
         yield chunk
 
@@ -93,7 +103,7 @@ def scales_alone(X, mean, unit, n_components):
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features)
+    X : ndarray or SparseRows of shape (n_rows, n_features)
     mean : ndarray of shape (n_features,)
         Column means.
     unit : float
@@ -101,13 +111,19 @@ def scales_alone(X, mean, unit, n_components):
     n_components : int
         Number of components.
     """
+    if isinstance(X, SparseRows):
+        squares = squared_distances(X, mean, unit)
+        return _without_axes(np.sqrt(squares / (len(X) - 1)), n_components)
     squares, counts = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for chunk in _centred_chunks(X, mean, unit):
         missing = np.isnan(chunk)
         counts += len(chunk) - missing.sum(axis=0)
         chunk[missing] = 0.0
         squares += np.einsum("ij,ij->j", chunk, chunk)
-    scale = np.sqrt(squares / np.maximum(counts - 1, 1))
+    return _without_axes(np.sqrt(squares / np.maximum(counts - 1, 1)), n_components)
+
+
+def _without_axes(scale, n_components):
     return Axes(scale, None, np.zeros(n_components), scale, np.mean(scale**2))
 
 
@@ -176,7 +192,9 @@ def axes_of_rows(X, mean, unit, n_components, random_state):
         )
     else:
         axes, variances = _uncorrelated(
-            pca.components_, pca.explained_variance_, centred
+            pca.components_,
+            pca.explained_variance_,
+            centred @ pca.components_.T.astype(dtype),
         )
         noise_variance = None
     components, variances = _padded(axes, variances, n_components)
@@ -197,19 +215,57 @@ def axes_of_rows(X, mean, unit, n_components, random_state):
     )
 
 
-def _uncorrelated(axes, variances, rows):
+def axes_of_sparse_rows(X, mean, unit, n_components, random_state):
+    """Return the axes of sparse rows as `axes_of_rows` does, without making them dense.
+
+    Parameters
+    ----------
+    X : SparseRows of shape (n_rows, n_features)
+    mean, unit, n_components, random_state
+        As for `axes_of_rows`.
+    """
+    n_rows, n_features = X.shape
+    n_axes = min(n_components, n_rows, n_features)
+    rows = CentredRows(X, mean, unit)
+    if is_randomized(X.shape, n_axes):
+        axes, variances = randomized_axes(rows, n_axes, random_state)
+    elif X.size <= MOST_TOGETHER:
+        return axes_of_rows(np.asarray(X), mean, unit, n_components, random_state)
+    elif n_features <= n_rows:
+        return axes_of_covariance(X, mean, unit, n_components)
+    else:
+        axes, variances = axes_by_products(rows, n_axes)
+    axes = _signed(axes)
+    axes, variances = _uncorrelated(axes, variances, rows.matmat(axes.T))
+    components, variances = _padded(axes, variances, n_components)
+    squares = squared_distances(X, mean, unit)
+    scores = rows.matmat(components.T)
+    # Of row - score @ components, multiplied out.
+    explained = 2 * rows.rmatmat(scores) - components.T @ (scores.T @ scores)
+    left = np.maximum(squares - np.einsum("kj,jk->j", components, explained), 0.0)
+    return Axes(
+        feature_scale=np.sqrt(squares / (n_rows - 1)),
+        components=components,
+        variances=variances,
+        residual_scale=np.sqrt(left / (n_rows - 1)),
+        noise_variance=noise_of(
+            left.sum() / (n_rows - 1), n_rows, n_components, n_features
+        ),
+    )
+
+
+def _uncorrelated(axes, variances, scores):
     """Return axes, turned so that scores of rows are uncorrelated, and their variances.
 
     Those of an exact solver are. The randomized one finds a subspace where the axes of
     the rows' own covariance are better than its own.
     """
-    scores = rows @ axes.T.astype(rows.dtype)
     covariance = np.cov(scores, rowvar=False, dtype=np.float64, ddof=1)
     covariance = np.atleast_2d(covariance)
     spread = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
     mixed = np.abs(covariance - np.diag(np.diag(covariance)))
     # Axes without variance have scores of rounding alone.
-    rounding = 10 * np.finfo(rows.dtype).eps * spread.max()
+    rounding = 10 * np.finfo(scores.dtype).eps * spread.max()
     if (mixed <= SMALLEST_CORRELATION * spread + rounding).all():
         return axes, variances
     variances, turn = np.linalg.eigh(covariance)

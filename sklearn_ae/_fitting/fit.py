@@ -13,10 +13,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn_ae._fitting.guard import Guarding
 from sklearn_ae._fitting.held_out import hold_out
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
-from sklearn_ae._fitting.start import centred_float32, fit_start
+from sklearn_ae._fitting.start import centred_float32, centred_rows, fit_start
 from sklearn_ae._inference import chunk_rows, chunks, thinned
 from sklearn_ae._modules.autoencoder import VALIDATION_SEED
 from sklearn_ae._modules.links import DomainError
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._training.callbacks import renewed
 from sklearn_ae._training.run import all_rows, run, tell_interrupt
 from sklearn_ae._training.settings import (
@@ -264,12 +265,13 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
                 "call fit with warm_start=False to start afresh."
             )
         self._check_domain(X)
-        return centred_float32(X, self.mean_)
+        return centred_rows(X, self.mean_)
 
     def _check_domain(self, X):
         """Raise ValueError where the loss or likelihood means nothing for X."""
         try:
-            self._cost.check_data(X, type(self).__name__)
+            for block in X.blocks() if isinstance(X, SparseRows) else (X,):
+                self._cost.check_data(block, type(self).__name__)
         except DomainError as error:
             names = getattr(self, "feature_names_in_", range(X.shape[1]))
             raise ValueError(str(error.among(names))) from None
@@ -300,6 +302,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         is_exact = self._is_all_exact(start)
         if is_exact or not is_same:
             return self._train(rows, is_exact)
+        rows = np.asarray(rows)
         with in_row_space(self.net_, rows, self._stream) as coordinates:
             return self._train(coordinates)
 

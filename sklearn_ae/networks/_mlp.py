@@ -23,9 +23,12 @@ from sklearn_ae.networks._layers import (
 
 
 def _default_sizes(n_features):
-    """Widths from the data: a power of two near 16 sqrt(d), thrice for small rows."""
-    width = int(2 ** round(math.log2(16 * math.sqrt(n_features))))
-    width = min(max(width, 128), 512)
+    """Widths from the data: a power of two near 16 sqrt(d), thrice for small rows.
+
+    Of very wide rows it is near the width that gives an outer layer `MOST_WEIGHTS`.
+    """
+    wanted = min(16 * math.sqrt(n_features), MOST_WEIGHTS / n_features)
+    width = min(max(int(2 ** round(math.log2(wanted))), 128), 512)
     return (width, width, width) if n_features <= 256 else (width, width // 2)
 
 
