@@ -94,7 +94,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -145,7 +145,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -170,7 +170,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows about which codes are moved, at least two.
 
         Returns
@@ -195,13 +195,17 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
                 "a standard deviation."
             )
         # Without the mean, beside which small effects would be rounded away.
-        change = np.empty((len(codes), self.n_features_in_), dtype=np.float32)
-        effects = np.empty((self.n_components_, self.n_features_in_))
+        n_rows = chunk_rows(max(self.n_features_in_, self.n_components_))
+        effects = np.zeros((self.n_components_, self.n_features_in_))
         for column, step in enumerate(codes.std(axis=0, dtype=np.float64)):
             move = partial(self._change_along, column=column, step=float(step))
-            self._apply(move, codes, change, self._float32)
-            effects[column] = change.mean(axis=0, dtype=np.float64)
-        return effects
+            # A chunk at a time: all rows would take as much memory as dense ones.
+            for first in range(0, len(codes), n_rows):
+                some = codes[first : first + n_rows]
+                change = np.empty((len(some), self.n_features_in_), dtype=np.float32)
+                self._apply(move, some, change, self._float32)
+                effects[column] += change.sum(axis=0, dtype=np.float64)
+        return effects / len(codes)
 
     def _change_along(self, codes, *, column, step):
         """Return by how much a step along a column changes what codes decode to."""

@@ -25,7 +25,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -59,7 +59,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         n_draws : int, default=1
             Draws of each row.
@@ -181,7 +181,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         n_draws : int, default=100
             Draws from each row's posterior.
@@ -217,7 +217,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : None
             Ignored; there for scikit-learn's conventions.

@@ -31,7 +31,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -62,7 +62,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : None
             Ignored; there for scikit-learn's conventions.
@@ -97,7 +97,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Noisy rows.
 
         Returns

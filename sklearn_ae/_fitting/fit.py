@@ -156,8 +156,9 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Training rows; at least two. NaN is a missing value.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows; at least two. NaN is a missing value, in dense rows. Sparse
+            rows, of any format, become dense a batch at a time.
         y : None
             Ignored; there for scikit-learn's conventions.
 
@@ -169,11 +170,11 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            If X is not numeric and dense, has infinite values or a column without any
-            value, or a part cannot work on it, or this machine has no such `device`;
-            the estimator is then left as it was.
+            If X is not numeric, has infinite values or a column without any value, or
+            is sparse and has NaN, or a part cannot work on it, or this machine has no
+            such `device`; the estimator is then left as it was.
         TypeError
-            If X is sparse, or has dates or durations beside numbers.
+            If X has dates or durations beside numbers.
         FloatingPointError
             If the loss became infinite or NaN in training.
         KeyboardInterrupt
@@ -215,7 +216,7 @@ class Fitting(Guarding, BaseEstimator, metaclass=ABCMeta):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows; at least two in the first call.
         y : None
             Ignored; there for scikit-learn's conventions.
