@@ -4,7 +4,10 @@ import sys
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, validate_data
+
+from sklearn_ae._sparse.rows import SparseRows
 
 # Taken as they are; what else can be read as numbers becomes float64, as for PCA.
 FLOATS = [np.float64, np.float32, np.float16, np.longdouble]
@@ -83,7 +86,8 @@ def check_rows(estimator, X, *, reset):
     """Return X as a 2-D array of float32 or float64, with NaN for what is missing.
 
     What scikit-learn reads as numbers is taken: nullable, Arrow-backed and polars
-    columns, objects that are numbers, dates or durations alone.
+    columns, objects that are numbers, dates or durations alone. Sparse X becomes
+    `SparseRows`, of finite values.
 
     With `reset` the estimator takes over X's number of features and their names, and
     at least two rows are needed, with some value in each column; without it both must
@@ -101,11 +105,14 @@ def check_rows(estimator, X, *, reset):
     X = validate_data(
         estimator,
         given,
+        accept_sparse="csr",
         dtype=FLOATS + WHOLE,
         reset=reset,
         ensure_min_samples=1 + reset,
         ensure_all_finite="allow-nan",
     )
+    if issparse(X):
+        return _sparse_rows(X, type(estimator).__name__)
     X = _nan_for_nat(_as_floating(X), given)
     if reset:
         check_columns(estimator, X)
@@ -121,6 +128,18 @@ def check_columns(estimator, X):
             f"{type(estimator).__name__} can then learn nothing; leave the column "
             "out."
         )
+
+
+def _sparse_rows(X, owner):
+    """Return the rows of a CSR matrix or array."""
+    missing = np.isnan(X.data)
+    if missing.any():
+        column = X.indices[missing.argmax()]
+        raise ValueError(
+            f"X is sparse and has NaN in column {column}, but {owner} takes missing "
+            "values in dense rows alone; use X.toarray()."
+        )
+    return SparseRows.of(X, _as_floating(X.data))
 
 
 def check_codes(estimator, X, widths, remedy=""):

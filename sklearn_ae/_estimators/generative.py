@@ -26,7 +26,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -60,7 +60,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         n_draws : int, default=1
             Draws of each row.
@@ -182,7 +182,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         n_draws : int, default=100
             Draws from each row's posterior.
@@ -220,7 +220,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : None
             Ignored; there for scikit-learn's conventions.

@@ -32,7 +32,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -65,7 +65,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : None
             Ignored; there for scikit-learn's conventions.
@@ -106,7 +106,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Noisy rows.
 
         Returns
