@@ -24,7 +24,7 @@ def n_equal(X, value):
     if isinstance(X, SparseRows):
         n_stored = np.count_nonzero(X.matrix.data == value)
         return n_stored + (X.size - X.matrix.nnz) * (value == 0)
-    return np.count_nonzero(X == value)
+    return np.count_nonzero(value == X)
 
 
 def column_sums(X):
