@@ -211,6 +211,7 @@ def test_trainings_are_recalled(make_ae, X, tmp_path):
     first = make_ae(memory=str(tmp_path)).fit(given)
     again = make_ae(memory=str(tmp_path)).fit(sparse.csc_array(given))
     assert_same(first, again, given, given)
+    assert len(list(tmp_path.glob("**/output.pkl"))) == 1
 
 
 def test_sparse_steps_may_come_before(make, X):

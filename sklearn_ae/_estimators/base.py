@@ -109,7 +109,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
             If the estimator is not fitted.
         ValueError
             If X has another number of features, infinite values, values beyond what
-            float32 can hold, or values outside the domain of the loss or likelihood.
+            float32 can hold, or values outside the domain of the loss or likelihood, or
+            is sparse and has NaN.
         """
         rows = self._checked_rows(X)
         out = np.empty((len(rows), self.n_components_), dtype=np.float32)

@@ -19,10 +19,8 @@ from sklearn_ae._training.schedule import AVERAGE_LOSS, warm_up_and_cosine
 from sklearn_ae._training.steps import Steps, SumOfTerms
 from sklearn_ae._utils import draws_as_told, seeded
 
-# Rows that are evaluated at a time in validation.
-VALIDATION_BATCH = 4096
-# Values at most.
-VALIDATION_VALUES = 2**21
+# Rows that are evaluated at a time in validation, and of wide rows their values.
+VALIDATION_BATCH, VALIDATION_VALUES = 4096, 2**21
 # Seeds what a user's parts draw when rows are evaluated.
 EVALUATION_SEED = 0
 # Columns of the history that skorch's callbacks ask for.

@@ -42,9 +42,7 @@ def test_centred_rows_do_to_vectors_what_dense_ones_do(shape, rng):
 def test_the_randomized_solver_is_pca_s(shape, n_axes):
     rows = sparse_rows(*shape)
     assert is_randomized(shape, n_axes)
-    axes, variances = randomized_axes(
-        centred(rows), n_axes, np.random.RandomState(0)
-    )
+    axes, variances = randomized_axes(centred(rows), n_axes, np.random.RandomState(0))
     pca = PCA(n_axes, svd_solver="randomized", random_state=0).fit(np.asarray(rows))
     np.testing.assert_allclose(variances, pca.explained_variance_, rtol=1e-9)
     signs = np.sign(np.einsum("ij,ij->i", axes, pca.components_))
