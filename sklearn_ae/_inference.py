@@ -46,7 +46,7 @@ def apply_in_chunks(net, function, X, out, prepare, n_rows):
         Whose module is put in evaluation mode; tells the device.
     function : callable
         From a float32 tensor to a tensor of as many rows.
-    X : ndarray
+    X : ndarray or SparseRows
         Rows.
     out : ndarray
         Where the results go, row by row.

@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, validate_data
 
 from sklearn_ae._arrays import as_numpy, keep_kind
@@ -12,6 +13,7 @@ from sklearn_ae._frames import (
     nan_for_nat,
     telling_the_column,
 )
+from sklearn_ae._sparse.rows import SparseRows
 
 # Taken as they are; what else can be read as numbers becomes float64, as for PCA.
 FLOATS = [np.float64, np.float32, np.float16, np.longdouble]
@@ -33,7 +35,7 @@ def check_rows(estimator, X, *, reset):
 
     What scikit-learn reads as numbers is taken: nullable, Arrow-backed and polars
     columns, objects that are numbers, dates or durations alone; and arrays of other
-    libraries, on any device.
+    libraries, on any device. Sparse X becomes `SparseRows`, of finite values.
 
     With `reset` the estimator takes over X's number of features and their names, and
     what kind of array it is; at least two rows are needed, with some value in each
@@ -55,11 +57,14 @@ def check_rows(estimator, X, *, reset):
         X = validate_data(
             estimator,
             given,
+            accept_sparse="csr",
             dtype=FLOATS + WHOLE,
             reset=reset,
             ensure_min_samples=1 + reset,
             ensure_all_finite="allow-nan",
         )
+    if issparse(X):
+        return _sparse_rows(X, type(estimator).__name__)
     X = nan_for_nat(_as_floating(X), given)
     if reset:
         refuse_empty_columns(estimator, X)
@@ -76,6 +81,18 @@ def refuse_empty_columns(estimator, X):
             f"{type(estimator).__name__} can then learn nothing; leave the column "
             "out."
         )
+
+
+def _sparse_rows(X, owner):
+    """Return the rows of a CSR matrix or array."""
+    missing = np.isnan(X.data)
+    if missing.any():
+        column = X.indices[missing.argmax()]
+        raise ValueError(
+            f"X is sparse and has NaN in column {column}, but {owner} takes missing "
+            "values in dense rows alone; use X.toarray()."
+        )
+    return SparseRows.of(X, _as_floating(X.data))
 
 
 def check_codes(estimator, X, widths, remedy=""):

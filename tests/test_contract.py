@@ -162,7 +162,7 @@ def test_components_are_cloned_without_torch_state(component):
 def test_tags_tell_the_truth(estimator):
     tags = estimator().__sklearn_tags__()
     assert tags.input_tags.allow_nan
-    assert not tags.input_tags.sparse
+    assert tags.input_tags.sparse
     assert not tags.input_tags.positive_only
     assert not tags.non_deterministic
     assert not tags.target_tags.required

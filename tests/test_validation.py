@@ -180,28 +180,52 @@ def test_not_finite_codes(make, curved):
         assert word == "infinity" or name in str(error.value)
 
 
-SPARSE = [
-    sparse.csr_matrix,
-    sparse.csr_array,
-    sparse.csc_matrix,
-    sparse.csc_array,
-    sparse.coo_matrix,
-    sparse.coo_array,
-]
+def test_sparse_rows_are_read_and_not_modified(make):
+    model = make()
+    data, columns = np.array([3.0, 1.0, 2.0, 4.0]), np.array([2, 0, 0, 1])
+    for values in (data, columns):
+        values.flags.writeable = False
+    # The first row is out of order, and has a value in two parts.
+    X = sparse.csr_array((data, columns, [0, 3, 3, 4]), shape=(3, 3))
+    rows = check_rows(model, X, reset=True)
+    np.testing.assert_array_equal(rows, [[3, 0, 3], [0, 0, 0], [0, 4, 0]])
+    assert rows.matrix.has_canonical_format
+    np.testing.assert_array_equal(X.data, [3, 1, 2, 4])
+    np.testing.assert_array_equal(X.indices, [2, 0, 0, 1])
+    assert model.n_features_in_ == 3
 
 
-@pytest.mark.parametrize("container", SPARSE)
-def test_sparse_is_refused_at_once(make, container):
-    X = sparse.random(300, 2000, density=0.01, random_state=0)
-    with pytest.raises(TypeError, match=r"dense data is required.*toarray"):
-        make().fit(container(X))
-    assert not make().__sklearn_tags__().input_tags.sparse
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sparse_rows_that_are_in_order_are_shared(make, dtype):
+    X = sparse.random(30, 5, density=0.3, format="csr", random_state=0, dtype=dtype)
+    rows = check_rows(make(), X, reset=True)
+    assert np.shares_memory(rows.matrix.data, X.data)
+    assert rows.dtype == dtype
 
 
-def test_sparse_is_refused_later(make, curved):
+@pytest.mark.parametrize(
+    ("dtype", "taken"),
+    [(np.int64, np.float32), (bool, np.float32), (np.longdouble, np.float64)],
+)
+def test_sparse_whole_numbers_become_floats(make, dtype, taken):
+    X = sparse.csr_array(np.eye(4).astype(dtype))
+    rows = check_rows(make(), X, reset=True)
+    assert rows.dtype == taken
+    np.testing.assert_array_equal(rows, np.eye(4))
+
+
+def test_sparse_nan_and_infinity_are_refused(make):
+    for value, message in (
+        (np.nan, r"X is sparse and has NaN in column 2, but .* use X.toarray\(\)\."),
+        (np.inf, "infinity"),
+    ):
+        X = sparse.csc_array(np.diag([1.0, 2.0, value, 4.0]))
+        with pytest.raises(ValueError, match=message):
+            check_rows(make(), X, reset=True)
+
+
+def test_codes_are_dense(make, curved):
     model = make().fit(curved)
-    with pytest.raises(TypeError, match="dense data is required"):
-        model.transform(sparse.csr_array(curved))
     with pytest.raises(TypeError, match="dense data is required"):
         model.inverse_transform(sparse.csr_array(model.transform(curved)))
 

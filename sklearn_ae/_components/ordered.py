@@ -12,9 +12,10 @@ from sklearn_ae._components.explained import (
 )
 from sklearn_ae._fitting.autoencoder import AutoencoderFitting
 from sklearn_ae._fitting.guard import by_weight
-from sklearn_ae._fitting.start import centred_float32
+from sklearn_ae._fitting.start import centred_rows
 from sklearn_ae._inference import thinned
 from sklearn_ae._modules.ordered import EXACT
+from sklearn_ae._training.batches import parts_of
 from sklearn_ae._training.run import all_rows, run
 from sklearn_ae._utils import own_modes
 
@@ -280,7 +281,7 @@ class OrderedFitting(AutoencoderFitting):
         with own_modes(inference=True):
             parts = [
                 function(x.to(net.device)).cpu().numpy()
-                for x in rows.split(ROWS_TOGETHER)
+                for x in parts_of(rows, ROWS_TOGETHER)
             ]
         return np.concatenate(parts).astype(np.float64)
 
@@ -333,5 +334,5 @@ class OrderedFitting(AutoencoderFitting):
         if rows is not None:
             self._describe_prefixes(rows.valid, held_out=True)
             return
-        rows = centred_float32(thinned(X, MOST_COMPARED), self._mean)
+        rows = centred_rows(thinned(X, MOST_COMPARED), self._mean)
         self._describe_prefixes(all_rows(rows, self.net_), held_out=False)

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_memory
 
 from sklearn_ae._components.ordered import OrderedFitting
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._utils import without_callbacks
 from sklearn_ae._version import __version__
 
@@ -81,7 +82,7 @@ def _trained(estimator, n_components, X, told):
         with _one_at_a_time(memory, key):
             return memory.cache(
                 _state_after_fit, ignore=["estimator", "X", "arguments"]
-            )(twin, X, arguments, key)
+            )(twin, X.matrix if isinstance(X, SparseRows) else X, arguments, key)
     except KeyboardInterrupt:
         # What was trained so far is good for this fit, but not to be kept.
         if not (hasattr(twin, "net_") and twin.net_.interrupted_):

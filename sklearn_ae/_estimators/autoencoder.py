@@ -22,6 +22,7 @@ from sklearn_ae._fitting.build import (
     Parts,
     build_autoencoder,
     clipping_link,
+    data_range,
 )
 from sklearn_ae._inference import chunk_rows, thinned
 from sklearn_ae._utils import (
@@ -341,7 +342,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         return partial(
             build_autoencoder,
             start,
-            Parts(self, (np.nanmin(X), np.nanmax(X))),
+            Parts(self, data_range(X)),
             loss,
             clipping_link(self, loss, start.mean, X),
             self._is_ordered(),

@@ -20,6 +20,7 @@ from sklearn_ae._components.moments import code_moments
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._fitting.start import centred_float32, centred_or_infinite
 from sklearn_ae._inference import apply_in_chunks, check_finite, chunk_rows
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._utils import (
     RandomStateLike,
     check_seed,
@@ -66,6 +67,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         """
         if continued or self.init != "pca" or self.net_.module_.codes_bend:
             return False
+        if isinstance(X, SparseRows):
+            return True
         with np.errstate(over="ignore", invalid="ignore"):
             return bool(np.isfinite(X.sum()))
 
@@ -117,7 +120,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -135,8 +138,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         ValueError
             If X has another number of features, infinite values, values beyond what
             float32 can hold, or values outside the domain of the loss or likelihood; if
-            it is a tensor that requires grad or, under ``array_api_dispatch``, of
-            another library or on another device than in ``fit``.
+            it is sparse and has NaN; if it is a tensor that requires grad or, under
+            ``array_api_dispatch``, of another library or on another device than in
+            ``fit``.
         """
         codes = self._encoded(self._checked_rows(X))
         return codes if gives_frames(self) else as_given(codes, X)
@@ -173,7 +177,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -199,7 +203,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows about which codes are moved, at least two.
 
         Returns
@@ -224,13 +228,17 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
                 "a standard deviation."
             )
         # Without the mean, beside which small effects would be rounded away.
-        change = np.empty((len(codes), self.n_features_in_), dtype=np.float32)
-        effects = np.empty((self.n_components_, self.n_features_in_))
+        n_rows = chunk_rows(max(self.n_features_in_, self.n_components_))
+        effects = np.zeros((self.n_components_, self.n_features_in_))
         for column, step in enumerate(codes.std(axis=0, dtype=np.float64)):
             move = partial(self._change_along, column=column, step=float(step))
-            self._apply(move, codes, change, self._float32)
-            effects[column] = change.mean(axis=0, dtype=np.float64)
-        return as_given(effects, X)
+            # A chunk at a time: all rows would take as much memory as dense ones.
+            for first in range(0, len(codes), n_rows):
+                some = codes[first : first + n_rows]
+                change = np.empty((len(some), self.n_features_in_), dtype=np.float32)
+                self._apply(move, some, change, self._float32)
+                effects[column] += change.sum(axis=0, dtype=np.float64)
+        return as_given(effects / len(codes), X)
 
     def _change_along(self, codes, *, column, step):
         """Return by how much a step along a column changes what codes decode to."""
@@ -313,4 +321,5 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.input_tags.allow_nan = True
         tags.array_api_support = True
+        tags.input_tags.sparse = True
         return tags

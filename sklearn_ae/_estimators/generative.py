@@ -30,7 +30,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -67,7 +67,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         n_draws : int, default=1
             Draws of each row.
@@ -189,7 +189,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         n_draws : int, default=100
             Draws from each row's posterior.
@@ -230,7 +230,7 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : None
             Ignored; there for scikit-learn's conventions.

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import as_given
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._utils import RandomStateLike
 from sklearn_ae._validation import check_count
 
@@ -23,6 +24,16 @@ def _check_turns(max_iter, tol):
             "The 'tol' parameter of impute must be a float in the range [0, inf). "
             f"Got {tol!r} instead."
         )
+
+
+def _rows_with_gaps(model, X):
+    rows = model._checked_rows(X)
+    if isinstance(rows, SparseRows):
+        raise TypeError(
+            "X is sparse, and sparse rows miss no values that impute could fill in; "
+            "give it dense rows with NaN."
+        )
+    return rows
 
 
 def _with_values(model, X, function, n_draws=None, n_rows=None):
@@ -82,8 +93,10 @@ class ReconstructionImputer:
         ValueError
             If X has another number of features, infinite values, or values outside the
             loss's domain, or `max_iter` or `tol` is out of its range.
+        TypeError
+            If X is sparse, which misses no values.
         """
-        rows = self._checked_rows(X)
+        rows = _rows_with_gaps(self, X)
         _check_turns(max_iter, tol)
         completed = partial(self.net_.module_.completed, max_iter=max_iter, tol=tol)
         return as_given(_with_values(self, rows, lambda x: completed(x)[0]), X)
@@ -147,6 +160,8 @@ class PosteriorImputer:
         ValueError
             If X has another number of features, infinite values, or values outside the
             likelihood's domain, or another argument is out of its range.
+        TypeError
+            If X is sparse, which misses no values.
 
         References
         ----------
@@ -157,7 +172,7 @@ class PosteriorImputer:
            imputation of incomplete data sets. International Conference on Machine
            Learning, 4413-4423.
         """
-        rows = self._checked_rows(X)
+        rows = _rows_with_gaps(self, X)
         if n_draws is not None:
             check_count(n_draws, "n_draws", "impute")
         check_count(n_proposals, "n_proposals", "impute")

@@ -33,7 +33,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -66,7 +66,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : None
             Ignored; there for scikit-learn's conventions.
@@ -107,7 +107,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Noisy rows.
 
         Returns

@@ -10,7 +10,12 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ae._estimators.generative import GenerativeAutoencoder
 from sklearn_ae._estimators.imputation import PosteriorImputer
-from sklearn_ae._fitting.build import PART_CONSTRAINTS, Parts, build_variational
+from sklearn_ae._fitting.build import (
+    PART_CONSTRAINTS,
+    Parts,
+    build_variational,
+    data_range,
+)
 from sklearn_ae._fitting.start import centred_float32
 from sklearn_ae._utils import (
     Described,
@@ -333,7 +338,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
             build_variational,
             start,
             np.nan_to_num(centred_float32(X[chosen], start.mean)),
-            Parts(self, (np.nanmin(X), np.nanmax(X))),
+            Parts(self, data_range(X)),
             self._loss_or_likelihood(),
             prior,
             {

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_ae._fitting.fit import Fitting
-from sklearn_ae._fitting.verdict import MOST_ROWS, can_judge, look_for_structure
+from sklearn_ae._fitting.verdict import can_judge, chosen_rows, look_for_structure
 from sklearn_ae._training.run import follows_budget
 
 # The guard's level where the verdict speaks for a gain: a second witness.
@@ -23,8 +23,7 @@ class AutoencoderFitting(Fitting):
         if continued or not can_judge(self, rows):
             return "unknown"
         rng = np.random.RandomState(seed)
-        chosen = rng.permutation(len(rows))[:MOST_ROWS]
-        self.verdict_ = self._look(rows.data[chosen].cpu().numpy(), rng)
+        self.verdict_ = self._look(chosen_rows(rows, rng), rng)
         self._say(self.verdict_)
         return self.verdict_.finding
 

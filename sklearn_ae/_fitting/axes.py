@@ -13,16 +13,22 @@ from sklearn.utils.extmath import randomized_svd
 
 from sklearn_ae._inference import thinned
 from sklearn_ae._modules.gaps import codes_given, linear_fill, precision_factor
+from sklearn_ae._sparse.axes import (
+    CentredRows,
+    axes_by_products,
+    is_randomized,
+    randomized_axes,
+)
+from sklearn_ae._sparse.columns import squared_distances
+from sklearn_ae._sparse.rows import MOST_TOGETHER, SparseRows
 
 # Rows over columns from which the covariance, of so many columns at most, is the
 # cheaper way to principal axes; as in scikit-learn's PCA.
 LONG, MOST_COVARIED = 10, 1000
-# Rows of a chunk.
-CHUNK = 8192
+# Rows of a chunk, and numbers at most.
+CHUNK, CHUNK_NUMBERS = 8192, 2**23
 # Numbers up to which a copy of rows in double precision is no burden.
 MOST_DOUBLES = 2**24
-# Rows or columns up to which axes of weighted rows are exact; as in scikit-learn's PCA.
-MOST_EXACT = 500
 # Correlation of scores up to which axes are PCA's own.
 SMALLEST_CORRELATION = 1e-5
 # Rounds of expectation and maximisation for rows that miss values, and the gain of a
@@ -86,9 +92,10 @@ def noise_degrees(n_rows, n_components, n_features):
 
 def _centred_chunks(X, mean, unit, weights):
     """Yield chunks of centred rows over the unit, and their weights."""
-    for first in range(0, len(X), CHUNK):
-        rows = slice(first, first + CHUNK)
-        chunk = np.subtract(X[rows], mean, dtype=np.float64)
+    n_rows = min(CHUNK, max(1, CHUNK_NUMBERS // X.shape[1]))
+    for first in range(0, len(X), n_rows):
+        rows = slice(first, first + n_rows)
+        chunk = np.subtract(np.asarray(X[rows]), mean, dtype=np.float64)
         chunk /= unit
         yield chunk, np.ones(len(chunk)) if weights is None else weights[rows]
 
@@ -98,7 +105,7 @@ def scales_alone(X, mean, unit, n_components, weights=None):
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features)
+    X : ndarray or SparseRows of shape (n_rows, n_features)
     mean : ndarray of shape (n_features,)
         Column means.
     unit : float
@@ -108,13 +115,19 @@ def scales_alone(X, mean, unit, n_components, weights=None):
     weights : ndarray of shape (n_rows,) or None, default=None
         Weights of the rows, as of `fit_start`.
     """
+    if isinstance(X, SparseRows):
+        squares = squared_distances(X, mean, unit)
+        return _without_axes(np.sqrt(squares / (len(X) - 1)), n_components)
     squares, counts = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for chunk, each in _centred_chunks(X, mean, unit, weights):
         missing = np.isnan(chunk)
         counts += each @ ~missing
         chunk[missing] = 0.0
         squares += np.einsum("i,ij,ij->j", each, chunk, chunk)
-    scale = np.sqrt(squares / np.maximum(counts - 1, 1))
+    return _without_axes(np.sqrt(squares / np.maximum(counts - 1, 1)), n_components)
+
+
+def _without_axes(scale, n_components):
     return Axes(scale, None, np.zeros(n_components), scale, np.mean(scale**2))
 
 
@@ -190,8 +203,8 @@ def axes_of_rows(X, mean, unit, n_components, random_state, weights=None):
             weights,
         )
     else:
-        if weights is None:
-            axes, variances = _uncorrelated(axes, variances, centred)
+        scores = centred @ axes.T.astype(dtype)
+        axes, variances = _uncorrelated(axes, variances, scores, weights)
         noise_variance = None
     components, variances = _padded(axes, variances, n_components)
     shares = components.astype(dtype)
@@ -211,6 +224,48 @@ def axes_of_rows(X, mean, unit, n_components, random_state, weights=None):
     )
 
 
+def axes_of_sparse_rows(X, mean, unit, n_components, random_state, weights=None):
+    """Return the axes of sparse rows as `axes_of_rows` does, without making them dense.
+
+    Parameters
+    ----------
+    X : SparseRows of shape (n_rows, n_features)
+    mean, unit, n_components, random_state, weights
+        As for `axes_of_rows`.
+    """
+    n_rows, n_features = X.shape
+    n_axes = min(n_components, n_rows, n_features)
+    rows = CentredRows(X, mean, unit, weights)
+    if is_randomized(X.shape, n_axes):
+        axes, variances = randomized_axes(rows, n_axes, random_state)
+    elif X.size <= MOST_TOGETHER:
+        given = mean, unit, n_components, random_state, weights
+        return axes_of_rows(np.asarray(X), *given)
+    elif n_features <= n_rows:
+        return axes_of_covariance(X, mean, unit, n_components, weights)
+    else:
+        axes, variances = axes_by_products(rows, n_axes)
+    axes = _signed(axes)
+    scores = rows.matmat(axes.T) / rows.roots
+    axes, variances = _uncorrelated(axes, variances, scores, weights)
+    components, variances = _padded(axes, variances, n_components)
+    squares = squared_distances(X, mean, unit, weights)
+    scores = rows.matmat(components.T)
+    # Of row - score @ components, multiplied out.
+    explained = 2 * rows.rmatmat(scores) - components.T @ (scores.T @ scores)
+    left = np.maximum(squares - np.einsum("kj,jk->j", components, explained), 0.0)
+    noise = noise_of(
+        left.sum() / rows.degrees, rows.degrees + 1, n_components, n_features
+    )
+    return Axes(
+        feature_scale=np.sqrt(squares / rows.degrees),
+        components=components,
+        variances=variances,
+        residual_scale=np.sqrt(left / rows.degrees),
+        noise_variance=noise,
+    )
+
+
 def _principal(rows, n_axes, random_state, weights):
     """Return axes, their variances, and the mean of the others, of centred rows."""
     if weights is None:
@@ -219,7 +274,7 @@ def _principal(rows, n_axes, random_state, weights):
             pca = PCA(n_axes, random_state=random_state).fit(rows)
         return pca.components_, pca.explained_variance_, float(pca.noise_variance_)
     rows = rows * np.sqrt(weights).astype(rows.dtype)[:, np.newaxis]
-    if max(rows.shape) > MOST_EXACT and n_axes < 0.8 * min(rows.shape):
+    if is_randomized(rows.shape, n_axes):
         _, spread, axes = randomized_svd(rows, n_axes, random_state=random_state)
     else:
         _, spread, axes = np.linalg.svd(rows, full_matrices=False)
@@ -231,23 +286,30 @@ def _principal(rows, n_axes, random_state, weights):
     return _signed(axes[:n_axes]), variances[:n_axes], noise
 
 
-def _uncorrelated(axes, variances, rows):
+def _uncorrelated(axes, variances, scores, weights=None):
     """Return axes, turned so that scores of rows are uncorrelated, and their variances.
 
     Those of an exact solver are. The randomized one finds a subspace where the axes of
     the rows' own covariance are better than its own.
     """
-    scores = rows @ axes.T.astype(rows.dtype)
-    covariance = np.cov(scores, rowvar=False, dtype=np.float64, ddof=1)
-    covariance = np.atleast_2d(covariance)
+    covariance = _covariance(scores, weights)
     spread = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
     mixed = np.abs(covariance - np.diag(np.diag(covariance)))
     # Axes without variance have scores of rounding alone.
-    rounding = 10 * np.finfo(rows.dtype).eps * spread.max()
+    rounding = 10 * np.finfo(scores.dtype).eps * spread.max()
     if (mixed <= SMALLEST_CORRELATION * spread + rounding).all():
         return axes, variances
     variances, turn = np.linalg.eigh(covariance)
     return _signed(turn.T[::-1] @ axes), np.maximum(variances[::-1], 0.0)
+
+
+def _covariance(scores, weights):
+    like = {"rowvar": False, "dtype": np.float64}
+    if weights is None:
+        return np.atleast_2d(np.cov(scores, ddof=1, **like))
+    n_rows = weights.sum()
+    covariance = np.cov(scores, ddof=0, aweights=weights, **like)
+    return np.atleast_2d(covariance) * (n_rows / (n_rows - 1))
 
 
 def _signed(axes):

@@ -20,6 +20,7 @@ from sklearn_ae._modules.frames import (
 from sklearn_ae._modules.links import ClippedLink
 from sklearn_ae._modules.ordered import OrderedAutoencoder
 from sklearn_ae._modules.variational import VariationalAutoencoder
+from sklearn_ae._sparse.columns import highest, lowest, n_equal
 from sklearn_ae._utils import StrOptions, component, is_ours, resolve, seeded
 from sklearn_ae.corruptions._build import (
     CORRUPTIONS,
@@ -249,8 +250,13 @@ def build_variational(start, rows, parts, likelihood, prior, bound, *, seed, dev
 def _is_bounded(X):
     """Whether the data evidently have bounds: values pile up at both of their ends."""
     enough = max(10, X.size // 1000)
-    ends = np.nanmin(X), np.nanmax(X)
-    return ends[0] < ends[1] and all((end == X).sum() >= enough for end in ends)
+    ends = data_range(X)
+    return ends[0] < ends[1] and all(n_equal(X, end) >= enough for end in ends)
+
+
+def data_range(X):
+    """Return the lowest and the highest value of rows; NaN does not count."""
+    return np.nanmin(lowest(X)), np.nanmax(highest(X))
 
 
 def clipping_link(estimator, loss, mean, X):
@@ -264,7 +270,7 @@ def clipping_link(estimator, loss, mean, X):
         What its `loss` means.
     mean : ndarray of shape (n_features,)
         What is subtracted from X.
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or SparseRows of shape (n_samples, n_features)
         Training rows.
 
     Raises
@@ -277,7 +283,7 @@ def clipping_link(estimator, loss, mean, X):
     if estimator.output_range == "auto":
         if not (loss.clippable and _is_bounded(X)):
             return None
-        return ClippedLink(np.nanmin(X, axis=0), np.nanmax(X, axis=0), mean)
+        return ClippedLink(lowest(X), highest(X), mean)
     low, high = _checked_range(estimator, loss)
     return ClippedLink(low, high, mean)
 

@@ -12,11 +12,17 @@ from sklearn.base import clone
 from sklearn_ae._fitting.guard import Guarding
 from sklearn_ae._fitting.parameters import Parameters
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
-from sklearn_ae._fitting.start import centred_float32, fit_start, warn_of_empty_columns
+from sklearn_ae._fitting.start import (
+    centred_float32,
+    centred_rows,
+    fit_start,
+    warn_of_empty_columns,
+)
 from sklearn_ae._inference import chunk_rows, chunks, thinned
 from sklearn_ae._modules.autoencoder import VALIDATION_SEED
 from sklearn_ae._modules.links import DomainError
 from sklearn_ae._progress import told_to_callbacks
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._splits.held_out import RowChooser, hold_out
 from sklearn_ae._splits.neighbours import warn_of_neighbours
 from sklearn_ae._splits.told import SPLIT_CONSTRAINT, told_by, weighted_rows
@@ -133,12 +139,14 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Training rows; at least two. NaN is a missing value.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows; at least two. NaN is a missing value, in dense rows. Sparse
+            rows, of any format, become dense a batch at a time.
         y : array-like of shape (n_samples,) or None, default=None
             Given to a splitter in `validation_split`, which may stratify by it; ignored
             otherwise.
-        X_val : array-like of shape (n_held_out, n_features) or None, default=None
+        X_val : {array-like, sparse matrix} of shape (n_held_out, n_features) or None, \
+                default=None
             Rows to hold out, in place of some of X. All of X is then trained on.
         groups : array-like of shape (n_samples,) or None, default=None
             Of which group each row of X is, such as a subject that was measured several
@@ -157,13 +165,14 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            If X is not numeric and dense, has infinite values or a column without any
-            value, or a part cannot work on it, or this machine has no such `device`; if
-            X_val has other columns, `groups` or `sample_weight` another length, or two
-            of these arguments, `validation_split` and `validation_fraction` contradict
-            each other. The estimator is then left as it was.
+            If X is not numeric, has infinite values or a column without any value, or
+            is sparse and has NaN, or a part cannot work on it, or this machine has no
+            such `device`; if X_val has other columns, `groups` or `sample_weight`
+            another length, or two of these arguments, `validation_split` and
+            `validation_fraction` contradict each other. The estimator is then left as
+            it was.
         TypeError
-            If X is sparse, or has dates or durations beside numbers.
+            If X has dates or durations beside numbers.
         FloatingPointError
             If the loss became infinite or NaN in training.
         KeyboardInterrupt
@@ -219,7 +228,7 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows; at least two in the first call.
         y : None
             Ignored; there for scikit-learn's conventions.
@@ -279,12 +288,13 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         # What is drawn from them counts only if the fit succeeds.
         self._stream = copy.deepcopy(self._stream)
         self._chooser = copy.copy(self._chooser)
-        return centred_float32(X, self._mean)
+        return centred_rows(X, self._mean)
 
     def _check_domain(self, X):
         """Raise ValueError where the loss or likelihood means nothing for X."""
         try:
-            self._cost.check_data(X, type(self).__name__)
+            for block in X.blocks() if isinstance(X, SparseRows) else (X,):
+                self._cost.check_data(block, type(self).__name__)
         except DomainError as error:
             names = getattr(self, "feature_names_in_", range(X.shape[1]))
             raise ValueError(str(error.among(names))) from None
@@ -314,7 +324,10 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         if told.X_val is None:
             return rows
         self._check_domain(told.X_val)
-        return np.concatenate([rows, centred_float32(told.X_val, self._mean)])
+        given = centred_rows(told.X_val, self._mean)
+        if isinstance(rows, SparseRows):
+            return rows.followed_by(given)
+        return np.concatenate([rows, given])
 
     def _train_from(self, start, rows, told):
         """Train from the start, in the space of the rows where that is the same."""
@@ -324,6 +337,7 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         is_exact = self._is_all_exact(start)
         if is_exact or not is_same:
             return self._train(rows, told, is_exact)
+        rows = np.asarray(rows)
         with in_row_space(self.net_, rows, self._stream) as coordinates:
             return self._train(coordinates, told)
 

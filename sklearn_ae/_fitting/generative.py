@@ -17,9 +17,10 @@ from sklearn_ae._fitting.guard import (
     with_worst_twice,
 )
 from sklearn_ae._fitting.start import largest_noise_variance
-from sklearn_ae._fitting.verdict import MOST_ROWS, can_judge, look_for_likelihood
-from sklearn_ae._inference import MOST_CODES, thinned
+from sklearn_ae._fitting.verdict import can_judge, chosen_rows, look_for_likelihood
+from sklearn_ae._inference import MOST_CODES, chunk_rows, thinned
 from sklearn_ae._modules.defended import DefendedDensity
+from sklearn_ae._training.batches import parts_of
 from sklearn_ae._training.callbacks import KLWarmUp
 from sklearn_ae._training.run import follows_budget, run
 from sklearn_ae._utils import own_modes, resolve
@@ -132,8 +133,7 @@ class GenerativeFitting(Fitting):
         if continued or not can_judge(self, rows):
             return "unknown"
         rng = np.random.RandomState(seed)
-        chosen = rng.permutation(len(rows))[:MOST_ROWS]
-        some_rows = rows.data[chosen].cpu().numpy()
+        some_rows = chosen_rows(rows, rng)
         whitening = self._whitening(some_rows)
         self.verdict_ = look_for_likelihood(some_rows, *whitening, rng)
         self._say(self.verdict_)
@@ -274,12 +274,15 @@ class GenerativeFitting(Fitting):
         self.net_._set_training(False)
         device = self.net_.device
         with self.net_.drawing(SCORE_SEED), own_modes(inference=True):
-            parts = [function(x.to(device)).cpu().numpy() for x in rows.split(n_rows)]
+            parts = [
+                function(x.to(device)).cpu().numpy() for x in parts_of(rows, n_rows)
+            ]
         return np.concatenate(parts).astype(np.float64)
 
     def _moments_over(self, rows):
         """Return means and deviations of centred rows' codes, on the prior's scale."""
-        return np.split(self._over_rows(self.net_.module_.moments, rows, 4096), 2, 1)
+        n_rows = chunk_rows(self.n_features_in_)
+        return np.split(self._over_rows(self.net_.module_.moments, rows, n_rows), 2, 1)
 
     def _after_training(self, X, rows):
         self._choose_prior(rows)

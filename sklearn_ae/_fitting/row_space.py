@@ -13,6 +13,7 @@ from scipy.linalg import qr
 from torch import nn
 
 from sklearn_ae._modules.links import IdentityLink
+from sklearn_ae._sparse.rows import MOST_TOGETHER, SparseRows
 from sklearn_ae._utils import resolve
 from sklearn_ae.networks import MLP
 from sklearn_ae.networks._by_name import NETWORKS
@@ -35,11 +36,12 @@ def fits_row_space(estimator, module, rows):
         with, or train it by, is to meet the net that they get.
     module : TwoPaths
         The module to train.
-    rows : ndarray of shape (n_rows, n_features)
+    rows : ndarray or SparseRows of shape (n_rows, n_features)
     """
     network = resolve(estimator.network, NETWORKS)
     return (
         rows.shape[1] >= WIDE * len(rows)
+        and _may_be_dense(rows)
         and not np.isnan(rows).any()
         and type(network) is MLP
         and not network.tied
@@ -50,6 +52,11 @@ def fits_row_space(estimator, module, rows):
         and not estimator.callbacks
         and not estimator.net_params
     )
+
+
+def _may_be_dense(rows):
+    """Whether a basis of the rows, as large as dense ones, is no burden."""
+    return not isinstance(rows, SparseRows) or rows.size <= MOST_TOGETHER
 
 
 @contextmanager

@@ -14,12 +14,15 @@ import torch
 from sklearn_ae._fitting.axes import (
     axes_of_covariance,
     axes_of_rows,
+    axes_of_sparse_rows,
     has_cheap_covariance,
     noise_of,
     scales_alone,
 )
 from sklearn_ae._modules.frames import NOISE_FLOOR, UNKNOWN_SHARE
 from sklearn_ae._modules.gaps import linear_fill
+from sklearn_ae._sparse.columns import column_sums, highest, lowest
+from sklearn_ae._sparse.rows import SparseRows
 
 # A share of the variance below which float32 arithmetic sees nothing.
 NEGLIGIBLE = 1e-12
@@ -135,16 +138,19 @@ def largest_noise_variance(n_rows, n_features):
 def column_means(X, weights=None):
     """Return the column means in X's dtype, summed in double precision."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if weights is None:
+        if isinstance(X, SparseRows):
+            n_rows = len(X) if weights is None else weights.sum()
+            means = column_sums(X, weights) / n_rows
+        elif weights is None:
             means = np.mean(X, axis=0, dtype=np.float64)
+            if np.isnan(means).any():
+                means = np.mean(X, axis=0, dtype=np.float64, where=~np.isnan(X))
         else:
             means = weights @ X / weights.sum()
-        if np.isnan(means).any() and weights is None:
-            means = np.mean(X, axis=0, dtype=np.float64, where=~np.isnan(X))
-        elif np.isnan(means).any():
-            means = weights @ np.nan_to_num(X) / (weights @ ~np.isnan(X))
+            if np.isnan(means).any():
+                means = weights @ np.nan_to_num(X) / (weights @ ~np.isnan(X))
         # So that columns of equal values have no spread, though sums are rounded.
-        means = np.clip(means, np.fmin.reduce(X), np.fmax.reduce(X))
+        means = np.clip(means, lowest(X), highest(X))
         return means.astype(X.dtype)
 
 
@@ -153,6 +159,12 @@ def centred_or_infinite(X, mean):
 
     What is beyond the range of float32 becomes infinite.
     """
+    return np.asarray(_minus(X, mean))
+
+
+def _minus(X, mean):
+    if isinstance(X, SparseRows):
+        return X.mapped(lambda values, columns: _minus(values, mean[columns]))
     centred = np.empty(X.shape, dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         # Into the array: there is no copy of X in double precision.
@@ -168,8 +180,15 @@ def centred_float32(X, mean):
     ValueError
         If a value is beyond the range of float32.
     """
-    centred = centred_or_infinite(X, mean)
-    if np.isinf(centred).any() or not np.isfinite(mean).all():
+    return np.asarray(centred_rows(X, mean))
+
+
+def centred_rows(X, mean):
+    """Return what `centred_float32` does; rows of sparse X stay sparse about -mean."""
+    centred = _minus(X, mean)
+    is_sparse = isinstance(X, SparseRows)
+    parts = (centred.matrix.data, centred.fill) if is_sparse else (centred,)
+    if any(np.isinf(part).any() for part in parts) or not np.isfinite(mean).all():
         raise ValueError(
             "X has values too large for float32, in which the network computes; "
             "scale X, for instance with StandardScaler."
@@ -182,7 +201,7 @@ def fit_start(X, n_components, init, random_state, weights=None):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or SparseRows of shape (n_samples, n_features)
         Training rows, float32 or float64, with NaN for what is missing; each column has
         a value.
     n_components : int
@@ -198,20 +217,22 @@ def fit_start(X, n_components, init, random_state, weights=None):
     Returns
     -------
     start : Start
-    rows : ndarray of shape (n_samples, n_features)
+    rows : ndarray or SparseRows of shape (n_samples, n_features)
         The centred rows as float32, with NaN.
     """
     mean = column_means(X, weights)
-    rows = centred_float32(X, mean)
+    rows = centred_rows(X, mean)
+    is_sparse = isinstance(X, SparseRows)
     unit = _unit(X, mean)
     # A sum has NaN where a value has, without an array of flags.
-    is_incomplete = bool(np.isnan(rows.sum(dtype=np.float64)))
+    is_incomplete = not is_sparse and bool(np.isnan(rows.sum(dtype=np.float64)))
     if init == "random":
         axes = scales_alone(X, mean, unit, n_components, weights)
     elif has_cheap_covariance(X.shape) and not is_incomplete:
         axes = axes_of_covariance(X, mean, unit, n_components, weights)
     else:
-        axes = axes_of_rows(X, mean, unit, n_components, random_state, weights)
+        of_rows = axes_of_sparse_rows if is_sparse else axes_of_rows
+        axes = of_rows(X, mean, unit, n_components, random_state, weights)
     scale = float(np.sqrt(np.mean(axes.feature_scale**2))) or 1.0
     if scale * unit < SMALLEST_SCALE:
         raise ValueError(
@@ -277,7 +298,7 @@ def reconstruction_with_gaps(X, n_components):
 
 def _unit(X, mean):
     """Return what to divide centred rows by: a power of two, so that it is exact."""
-    above = np.subtract(np.fmax.reduce(X), mean, dtype=np.float64)
-    below = np.subtract(mean, np.fmin.reduce(X), dtype=np.float64)
+    above = np.subtract(highest(X), mean, dtype=np.float64)
+    below = np.subtract(mean, lowest(X), dtype=np.float64)
     largest = max(above.max(), below.max())
     return 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0

@@ -23,6 +23,7 @@ from typing import Literal
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
+from sklearn_ae._training.batches import as_tensor
 from sklearn_ae._utils import resolve
 from sklearn_ae.networks import MLP
 from sklearn_ae.networks._by_name import NETWORKS
@@ -30,6 +31,8 @@ from sklearn_ae.networks._by_name import NETWORKS
 # Most rows looked at, random features of the code, folds, and penalties of the ridge
 # for each row.
 MOST_ROWS, N_FEATURES, N_FOLDS = 4000, 256, 4
+# Numbers of these rows at most, and of what is predicted at a time.
+MOST_NUMBERS, NUMBERS_TOGETHER = 2**25, 2**22
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 # Standard deviations beyond which the features see no more of a code or a score.
 FAR = 3.0
@@ -168,6 +171,19 @@ def can_judge(estimator, rows):
     )
 
 
+def chosen_rows(rows, rng):
+    """Return some training rows, in random order, as an array for the tests.
+
+    Parameters
+    ----------
+    rows : Rows
+    rng : RandomState
+    """
+    n_rows = min(MOST_ROWS, max(1, MOST_NUMBERS // rows.data.shape[1]))
+    chosen = rng.permutation(len(rows))[:n_rows]
+    return as_tensor(rows.data[chosen]).cpu().numpy()
+
+
 def look_for_structure(rows, encode_weight, decode_weight, rng):
     """Test whether PCA leaves something that networks may learn.
 
@@ -187,9 +203,10 @@ def look_for_structure(rows, encode_weight, decode_weight, rng):
     verdict : Verdict
     """
     code = rows @ encode_weight
-    left = rows - code @ decode_weight
+    left = code @ decode_weight
+    np.subtract(rows, left, out=left)
     left -= left.mean(axis=0)
-    scale = np.abs(left).max(initial=0.0)
+    scale = max(left.max(initial=0.0), -left.min(initial=0.0))
     if len(rows) < 2 * N_FOLDS or not scale > 0:
         return Verdict(0.0, 0.0, is_crowded=False, n_rows=len(rows))
     # So that squares stay in range whatever the units of X.
@@ -286,38 +303,57 @@ def _cross_gains(features, left, products):
     of_products : ndarray of shape (n_rows, n_penalties, n_products)
     """
     n_rows, n_products = products.shape
-    of_rows = np.empty((n_rows, len(PENALTIES)))
+    of_rows = np.zeros((n_rows, len(PENALTIES)))
     of_products = np.empty((n_rows, len(PENALTIES), n_products))
-    targets = np.column_stack([products, left])
     fold = np.arange(n_rows) % N_FOLDS
     for number in range(N_FOLDS):
         seen, held = fold != number, fold == number
-        centre, mean = features[seen].mean(axis=0), targets[seen].mean(axis=0)
+        centre = features[seen].mean(axis=0)
         inputs = features[seen] - centre
         spread = inputs.std(axis=0)
         spread[spread == 0] = 1.0
-        others = (features[held] - centre) / spread
-        wanted = targets[held] - mean
-        fits = _ridge(inputs / spread, targets[seen] - mean, others)
-        for index, fitted in enumerate(fits):
-            # wanted^2 - (wanted - fitted)^2
-            more = 2 * wanted - fitted
-            of_products[held, index] = (fitted * more)[:, :n_products]
-            of_rows[held, index] = np.einsum(
-                "ij,ij->i", fitted[:, n_products:], more[:, n_products:]
-            )
+        predict = _ridge(inputs / spread, (features[held] - centre) / spread)
+        for n_before, targets in _some_columns(products, left):
+            mean = targets[seen].mean(axis=0)
+            wanted = targets[held] - mean
+            for index, fitted in enumerate(predict(targets[seen] - mean)):
+                # wanted^2 - (wanted - fitted)^2
+                more = 2 * wanted - fitted
+                if n_before:
+                    of_products[held, index] = (fitted * more)[:, :n_before]
+                of_rows[held, index] += np.einsum(
+                    "ij,ij->i", fitted[:, n_before:], more[:, n_before:]
+                )
     return of_rows, of_products
 
 
-def _ridge(inputs, targets, others):
-    """Yield predictions for other rows by each penalty, from the smaller system."""
+def _some_columns(products, left):
+    """Yield the columns to predict, some at a time; products come first.
+
+    With the number of products among them.
+    """
+    width = max(1, NUMBERS_TOGETHER // len(left))
+    yield products.shape[1], np.column_stack([products, left[:, :width]])
+    for first in range(width, left.shape[1], width):
+        yield 0, left[:, first : first + width]
+
+
+def _ridge(inputs, others):
+    """Return a function that yields predictions for other rows by each penalty.
+
+    It takes the targets, and solves the smaller of two systems.
+    """
     n_rows, n_features = inputs.shape
     is_wide = n_features > n_rows
     gram = inputs @ inputs.T if is_wide else inputs.T @ inputs
-    cross = targets if is_wide else inputs.T @ targets
     basis = others @ inputs.T if is_wide else others
     values, vectors = np.linalg.eigh(gram)
-    cross, basis = vectors.T @ cross, basis @ vectors
-    for penalty in PENALTIES:
-        shrunk = np.maximum(values, 0.0) + penalty * n_rows
-        yield basis @ (cross / shrunk[:, np.newaxis])
+    basis = basis @ vectors
+
+    def predict(targets):
+        cross = vectors.T @ (targets if is_wide else inputs.T @ targets)
+        for penalty in PENALTIES:
+            shrunk = np.maximum(values, 0.0) + penalty * n_rows
+            yield basis @ (cross / shrunk[:, np.newaxis])
+
+    return predict

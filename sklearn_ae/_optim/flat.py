@@ -11,6 +11,8 @@ _GRADIENT = attrgetter("grad")
 # Moments too small to matter are set to zero once in so many steps: those of dead units
 # decay into denormal numbers, which take a CPU many times as long.
 FLUSH_EVERY = 64
+# Moments looked at together.
+FLUSHED_TOGETHER = 2**20
 
 
 def _alone(view):
@@ -57,47 +59,53 @@ class Flat:
         self.parameters = parameters
         self.groups = groups
         self.entries = [state[parameter] for parameter in parameters]
-        options = {"dtype": parameters[0].dtype, "device": parameters[0].device}
-        names = ["value", "gradient", "exp_avg", "exp_avg_sq"]
+        options = {"device": parameters[0].device, "dtype": torch.float32}
+        moments = ["exp_avg", "exp_avg_sq"]
         if any(group["amsgrad"] for group in groups):
-            names.append("max_exp_avg_sq")
+            moments.append("max_exp_avg_sq")
         #: Where each parameter starts in the buffers, and where the last one ends.
         self.starts = [0, *accumulate(parameter.numel() for parameter in parameters)]
-        self.buffers = {name: torch.zeros(self.starts[-1], **options) for name in names}
-        self.gradients = self.buffers["gradient"]
-        options["dtype"] = torch.float32
-        self.steps = torch.zeros(len(parameters), **options)
-        # A tensor beside a tensor is faster than a number, which is made one each time.
-        self.one = torch.ones((), **options)
-        self.n_updates = 0
-        self.views = [self._move(number) for number in range(len(parameters))]
+        self.buffers = {}
+        # One after the other: what has moved gives its own memory back before the next.
+        for parameter, view in zip(parameters, self._views("value"), strict=True):
+            view.copy_(parameter.detach())
+            parameter.data = view
         self.addresses = self._addresses()
+        self.views = self._views("gradient")
+        self.gradients = self.buffers["gradient"]
         #: The gradients that parameters have: views of the buffer, or None.
         self.found = [None] * len(parameters)
         self._take_gradients()
+        for name in moments:
+            self._move_state(name, self._views(name))
+        self.steps = torch.zeros(len(parameters), **options)
+        self._move_state("step", map(_alone, self.steps))
+        # A tensor beside a tensor is faster than a number, which is made one each time.
+        self.one = torch.ones((), **options)
+        self.n_updates = 0
         self._plan()
 
-    def _move(self, number):
-        """Move a parameter and its state into the buffers; return its gradient's view.
+    def _views(self, name):
+        """Make a buffer and return its part for each parameter.
 
-        The view has the strides that torch gives to what is made like the parameter.
+        The part has the strides that torch gives to what is made like the parameter.
         """
-        parameter, start = self.parameters[number], self.starts[number]
-        strides = torch.empty_like(parameter, device="meta").stride()
-        views = {
-            name: _alone(buffer.as_strided(parameter.shape, strides, start))
-            for name, buffer in self.buffers.items()
-        }
-        value, gradient = views.pop("value"), views.pop("gradient")
-        value.copy_(parameter.detach())
-        parameter.data = value
-        views["step"] = _alone(self.steps[number])
-        entry = self.entries[number]
-        for name, view in views.items():
+        like = self.parameters[0]
+        self.buffers[name] = buffer = torch.zeros(
+            self.starts[-1], dtype=like.dtype, device=like.device
+        )
+        views = []
+        for parameter, start in zip(self.parameters, self.starts[:-1], strict=True):
+            strides = torch.empty_like(parameter, device="meta").stride()
+            view = buffer.as_strided(parameter.shape, strides, start)
+            views.append(_alone(view))
+        return views
+
+    def _move_state(self, name, views):
+        for entry, view in zip(self.entries, views, strict=True):
             if name in entry:
                 view.copy_(torch.as_tensor(entry[name], device=view.device))
-        entry.update(views)
-        return gradient
+            entry[name] = view
 
     def release(self):
         """Give every tensor a memory of its own again."""
@@ -226,7 +234,8 @@ def _flush(moments, eps):
     """Set moments to zero whose effect is lost in rounding."""
     for [moment] in moments:
         least = (0.1 * torch.finfo(moment.dtype).eps * float(eps)) ** 2
-        moment.masked_fill_(moment.abs() < least, 0.0)
+        for part in moment.split(FLUSHED_TOGETHER):
+            part.masked_fill_(part.abs() < least, 0.0)
 
 
 def _update(group, tensors, steps, divisor, fused=True):

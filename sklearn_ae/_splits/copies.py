@@ -6,6 +6,8 @@ they would speak for it, and several copies there would count as independent evi
 
 import numpy as np
 
+from sklearn_ae._sparse.rows import SparseRows
+
 # Values whose hashes are computed at a time, few enough for a processor's cache.
 HASHED_VALUES = 2**16
 # Distinct rows by which it is judged how often rows are equal by chance, and how much
@@ -49,15 +51,33 @@ def row_hashes(rows):
     factors = np.random.default_rng(0).integers(
         2**64, size=(n_features, 2), dtype=np.uint64
     )
+    if isinstance(rows, SparseRows):
+        return _upper_halves(_sparse_sums(rows, factors))
     hashes = np.empty(n_rows, dtype=np.uint64)
     n_together = max(1, HASHED_VALUES // n_features)
     for start in range(0, n_rows, n_together):
         stop = start + n_together
         sums = _bits(rows[start:stop]).astype(np.uint64) @ factors
-        # The upper halves are those that are well mixed.
-        upper, lower = (sums >> np.uint64(32)).T
-        hashes[start:stop] = (upper << np.uint64(32)) | lower
+        hashes[start:stop] = _upper_halves(sums)
     return hashes
+
+
+def _upper_halves(sums):
+    """Return the upper halves of two sums, those that are well mixed, as one number."""
+    upper, lower = (sums >> np.uint64(32)).T
+    return (upper << np.uint64(32)) | lower
+
+
+def _sparse_sums(rows, factors):
+    """Return what dense rows' bits times factors add up to, modulo 2 ** 64."""
+    matrix, fill = rows.matrix, _bits(rows.fill).astype(np.uint64)
+    others = _bits(matrix.data).astype(np.uint64) - fill[matrix.indices]
+    sums = np.empty((len(rows), factors.shape[1]), dtype=np.uint64)
+    for number, column in enumerate(factors.T):
+        steps = np.cumsum(others * column[matrix.indices], dtype=np.uint64)
+        steps = np.append(np.uint64(0), steps)[matrix.indptr]
+        sums[:, number] = fill @ column + np.diff(steps)
+    return sums
 
 
 def are_equal_by_chance(distinct, share):
@@ -68,7 +88,9 @@ def are_equal_by_chance(distinct, share):
     agreeing, so that few distinct rows or a single column say little.
     """
     expected = 1.0
-    for column in _bits(distinct).T:
+    is_sparse = isinstance(distinct, SparseRows)
+    columns = map(_bits, distinct.columns()) if is_sparse else _bits(distinct).T
+    for column in columns:
         _, counts = np.unique(column, return_counts=True)
         expected *= (_pairs(counts).sum() + 0.1) / (_pairs(len(distinct)) + 0.1)
         if share > DEPENDENCE * expected:

@@ -73,7 +73,7 @@ def _spread_over(start, stop, most):
 
 def _filled(rows):
     """Return rows in double precision, with the mean for what is missing."""
-    return np.nan_to_num(rows.astype(np.float64), nan=0.0)
+    return np.nan_to_num(np.asarray(rows, dtype=np.float64), nan=0.0)
 
 
 def _squares(differences):

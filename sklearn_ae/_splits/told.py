@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ae._arrays import as_numpy
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._utils import Described, StrOptions
 from sklearn_ae._validation import check_rows, refuse_empty_columns
 from sklearn_ae._weights import check_weights, resampled
@@ -104,7 +106,7 @@ def weighted_rows(estimator, X, sample_weight, *others, fewest=2):
             f"sample_weight is above zero for {len(X)} row, but "
             f"{type(estimator).__name__} needs at least {fewest}."
         )
-    if fewest > 1:
+    if fewest > 1 and not isinstance(X, SparseRows):
         refuse_empty_columns(estimator, X)
     others = (None if other is None else np.asarray(other)[counts] for other in others)
     return X, None if (weights == weights[0]).all() else weights, *others
@@ -139,7 +141,7 @@ def told_by(estimator, X, y, X_val, groups, sample_weight):
     X, weights, y, groups = weighted_rows(estimator, X, sample_weight, y, groups)
     if X_val is not None:
         _refuse_beside_rows(fraction, rule, groups)
-        return X, Told(X_val=_checked(estimator, X_val), weights=weights)
+        return X, Told(X_val=_checked(estimator, X_val, X), weights=weights)
     if is_splitter and fraction != "auto":
         raise ValueError(
             f"validation_fraction={fraction!r} has no effect beside "
@@ -159,12 +161,16 @@ def told_by(estimator, X, y, X_val, groups, sample_weight):
     return X, Told(splitter=splitter, y=y, groups=groups, weights=weights)
 
 
-def _checked(estimator, X_val):
+def _checked(estimator, X_val, X):
+    """Return rows to hold out, sparse where X is."""
     try:
-        return check_rows(estimator, X_val, reset=False)
+        X_val = check_rows(estimator, X_val, reset=False)
     except (ValueError, TypeError) as error:
         # It speaks of X.
         raise type(error)(f"X_val must be rows such as those of X: {error}") from None
+    if isinstance(X, SparseRows) and not isinstance(X_val, SparseRows):
+        return SparseRows(csr_array(X_val))
+    return X_val if isinstance(X, SparseRows) else np.asarray(X_val)
 
 
 def _refuse_beside_rows(fraction, rule, groups):

@@ -3,13 +3,17 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._weights import resampled
 
 # Values of the shuffled batches that are gathered at a time.
 GATHERED_VALUES = 2**19
+# Rows that bounded batches have in any case.
+FEWEST_BOUNDED = 128
 # Share of a GPU's free memory that the rows may take; the rest is for the steps.
 RESIDENT_SHARE = 0.5
 
@@ -19,8 +23,8 @@ class Rows(Dataset):
 
     Parameters
     ----------
-    data : Tensor of shape (n_rows, n_features)
-        The rows, on the device or on the host.
+    data : Tensor or SparseRows of shape (n_rows, n_features)
+        The rows, on the device or on the host; batches of sparse ones become dense.
     valid : Rows or None
         Held-out rows.
     device : torch.device or None, default=None
@@ -41,7 +45,7 @@ class Rows(Dataset):
     @classmethod
     def for_device(cls, data, device, valid=None, **known):
         """Keep rows on the device if they fit there, else on the host."""
-        if fits(data, device):
+        if not isinstance(data, SparseRows) and fits(data, device):
             return cls(data.to(device), valid, **known)
         return cls(data, valid, device, **known)
 
@@ -60,13 +64,29 @@ class Rows(Dataset):
     def is_incomplete(self):
         """Whether some rows miss values."""
         parts = [self.data] if self.valid is None else [self.data, self.valid.data]
-        return any(bool(part.isnan().any()) for part in parts)
+        return any(
+            not isinstance(part, SparseRows) and bool(part.isnan().any())
+            for part in parts
+        )
 
     def __len__(self):
         return len(self.data)
 
     def __getitem__(self, index):
+        if isinstance(self.data, SparseRows):
+            return as_tensor(self.data[[index]])[0], 0
         return self.data[index], 0
+
+
+def as_tensor(rows):
+    """Return rows as a tensor: sparse ones become dense."""
+    return torch.from_numpy(np.asarray(rows)) if isinstance(rows, SparseRows) else rows
+
+
+def parts_of(rows, n_rows):
+    """Yield rows as tensors, so many at a time."""
+    for start in range(0, len(rows), n_rows):
+        yield as_tensor(rows[start : start + n_rows])
 
 
 def fits(data, device):
@@ -117,10 +137,21 @@ class Batches:
         self.device = dataset.device
         self.shuffle = shuffle
         self.generator = generator
+        self._divide(batch_size)
+
+    def _divide(self, batch_size):
+        self.batch_size = batch_size
         starts = list(range(0, len(self.data), batch_size))
         if len(starts) > 1 and len(self.data) - starts[-1] == 1:
             starts.pop()
         self.edges = [*starts, len(self.data)]
+
+    def bound(self, n_values):
+        """Have batches of so many values at most, where rows are wide."""
+        n_rows = max(FEWEST_BOUNDED, n_values // math.prod(self.data.shape[1:]))
+        if n_rows < self.batch_size:
+            self._divide(n_rows)
+        return self
 
     def __len__(self):
         return len(self.edges) - 1
@@ -130,7 +161,8 @@ class Batches:
         order = self._order()
         if is_resident and order is None:
             for start, stop in pairwise(self.edges):
-                yield self.data[start:stop], self._weights_of(start, stop)
+                rows = as_tensor(self.data[start:stop])
+                yield rows, self._weights_of(start, stop)
             return
         if order is not None:
             order = order.to(self.data.device)
@@ -168,5 +200,7 @@ class Batches:
 
     def _gathered(self, start, stop, order):
         if order is None:
-            return self.data[start:stop]
+            return as_tensor(self.data[start:stop])
+        if isinstance(self.data, SparseRows):
+            return as_tensor(self.data[order[start:stop].numpy()])
         return self.data.index_select(0, order[start:stop])

@@ -42,6 +42,8 @@ class KeepBest(Callback):
     def _keep(self, net, loss):
         self.best_loss_ = loss
         self.misses_ = 0
+        # There are never two copies at a time.
+        self.weights_ = None
         self.weights_ = copy.deepcopy(net.module_.state_dict())
 
     def offer(self, net, loss):

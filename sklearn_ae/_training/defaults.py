@@ -9,6 +9,8 @@ FEWEST_EPOCHS, MOST_EPOCHS = 20, 300
 # by which there are fewer epochs: ten times the rows take twice the steps.
 MANY_ROWS, THRIFT = 100_000, 0.7
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
+# Values of a batch, which a step keeps about ten arrays of.
+BATCH_VALUES = 2**21
 LEARNING_RATE = 3e-3
 
 
@@ -27,13 +29,15 @@ def n_validation_rows(n_samples, fraction):
     return min(max(n_rows, 1), n_samples - 1)
 
 
-def batch_rows(n_samples, batch_size, largest=LARGEST_BATCH, times=1):
+def batch_rows(n_samples, batch_size, largest=LARGEST_BATCH, times=1, width=1):
     """Return the batch size; "auto" is a 32nd of the rows within [16, largest].
 
-    `times` as many for a module that learns less from each of them.
+    `times` as many for a module that learns less from each of them. Rows of a `width`
+    of more than 8192 are fewer: about two million values.
     """
     if batch_size != "auto":
         return int(batch_size)
+    largest = min(largest, max(BATCH_VALUES // width, SMALLEST_BATCH))
     return times * min(max(n_samples // 32, SMALLEST_BATCH), largest)
 
 

@@ -18,8 +18,8 @@ from sklearn_ae._training.schedule import AVERAGE_LOSS, warm_up_and_cosine
 from sklearn_ae._training.steps import Steps, SumOfTerms
 from sklearn_ae._utils import draws_as_told, is_of_package, seeded
 
-# Rows that are evaluated at a time in validation.
-VALIDATION_BATCH = 4096
+# Rows that are evaluated at a time in validation, and of wide rows their values.
+VALIDATION_BATCH, VALIDATION_VALUES = 4096, 2**21
 # Seeds what a user's parts draw when rows are evaluated.
 EVALUATION_SEED = 0
 # Columns of the history that skorch's callbacks ask for.
@@ -183,9 +183,12 @@ class Net(NeuralNet):
     def get_iterator(self, dataset, training=False):
         """Return batches; their order comes from the generator of the training run."""
         batches = super().get_iterator(dataset, training)
-        if training and isinstance(batches, Batches):
-            batches.generator = self.generator_
-            batches.draws_by_weight = True
+        if isinstance(batches, Batches):
+            batches.draws_by_weight = training
+            if training:
+                batches.generator = self.generator_
+            else:
+                batches.bound(VALIDATION_VALUES)
         return batches
 
     def train(self, rows, epochs, scheduled=True, budget=None, generator=None):
@@ -369,10 +372,9 @@ class Net(NeuralNet):
         """Return the loss of each row times its weight, in the loss's own units."""
         self._set_training(False)
         # Not in inference mode, whose tensors a penalty could not differentiate by.
+        batches = Batches(rows, VALIDATION_BATCH).bound(VALIDATION_VALUES)
         with self.drawing(EVALUATION_SEED), torch.no_grad():
-            parts = [
-                sum(self.infer(x).values()) for x, _ in Batches(rows, VALIDATION_BATCH)
-            ]
+            parts = [sum(self.infer(x).values()) for x, _ in batches]
         losses = torch.cat(parts).cpu().numpy().astype(np.float64)
         return rows.weighed(losses * self.module_.natural_scale)
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._training import defaults
 from sklearn_ae._training.batches import Rows
 from sklearn_ae._training.callbacks import TellProgress, telling
@@ -19,7 +20,8 @@ from sklearn_ae._training.schedule import WARM_UP, budget_for
 
 def all_rows(rows, net, valid=None, **known):
     """Return all rows to train on, with those held out and what else is known."""
-    rows = torch.from_numpy(np.ascontiguousarray(rows))
+    if not isinstance(rows, SparseRows):
+        rows = torch.from_numpy(np.ascontiguousarray(rows))
     return Rows.for_device(rows, torch.device(net.device), valid, **known)
 
 
@@ -67,6 +69,7 @@ def run(estimator, rows, seed, *, max_epochs, scheduled, outlook=None):
         estimator.batch_size,
         largest,
         getattr(net.module_, "rows_per_step", 1),
+        rows.data.shape[1],
     )
     budget = None
     if outlook is None:

@@ -223,17 +223,19 @@ class FollowBudget(Callback):
 
     @torch.no_grad()
     def _loss_of_average(self, net):
-        weights = [p.clone() for p in self.parameters_]
-        self._set_weights(self.average_)
+        self._swap_weights()
         loss = net.row_losses(self.rows_).mean()
         dict(net.callbacks_)["keep_best"].offer(net, loss)
-        self._set_weights(weights)
+        self._swap_weights()
         net.history.record(AVERAGE_LOSS, loss)
         return loss
 
-    def _set_weights(self, values):
-        for parameter, value in zip(self.parameters_, values, strict=True):
-            parameter.copy_(value)
+    def _swap_weights(self):
+        """Let the net and the average change places, with no further copy of either."""
+        for parameter, average in zip(self.parameters_, self.average_, strict=True):
+            weight = parameter.clone()
+            parameter.copy_(average)
+            average.copy_(weight)
 
     def on_train_end(self, net, **kwargs):
         self.rows_ = self.parameters_ = self.average_ = None

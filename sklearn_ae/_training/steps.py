@@ -10,6 +10,9 @@ from sklearn_ae._training.recording import PlainStep, python_state, record_step
 
 # Recording costs as much time as it saves in about so many steps of a small network.
 FEWEST_STEPS = 60
+# Numbers of a batch up to which it saves any: what is recorded keeps an array for each
+# operation, and beyond that the arithmetic is all that takes time.
+MOST_RECORDED = 2**20
 # How often to record anew after something has changed, before it is given up.
 MOST_RECORDINGS = 3
 
@@ -47,6 +50,7 @@ class Steps:
         self.is_settled = False
         self.recordings_left = MOST_RECORDINGS
         self.steps_left = n_steps
+        self.largest = 0
         self.sums = {}
 
     def begin_epoch(self):
@@ -63,6 +67,8 @@ class Steps:
 
     def __call__(self, x):
         """Fill in the gradients of a batch."""
+        # The last batch of an epoch may be a small one.
+        self.largest = max(self.largest, x.numel())
         step = self.recorded
         if step is not None and not step.is_current():
             self._discard()
@@ -82,6 +88,7 @@ class Steps:
         if self.recordings_left == 0 or self.kind == "plain":
             return False
         is_long = self.steps_left >= FEWEST_STEPS and x.device.type == "cpu"
+        is_long = is_long and self.largest <= MOST_RECORDED
         return is_long or self.kind == "recorded"
 
     def _collect(self, step):

@@ -1,10 +1,14 @@
 """Codes and reconstructions of any fitted transformer, and PCA's, as plain arrays."""
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklearn_ae._fitting.start import reconstruction_with_gaps
+
+# Numbers of a sparse X that is made dense, 128 MB of them.
+MOST_DENSE = 2**24
 
 
 def codes_and_decoder(estimator, X):
@@ -20,6 +24,20 @@ def codes_and_decoder(estimator, X):
     return codes, lambda codes: np.asarray(estimator.inverse_transform(codes))
 
 
+def _dense(X):
+    """Return X, dense if it was sparse and is small enough for that."""
+    if not issparse(X):
+        return X
+    n_rows, n_features = X.shape
+    if n_rows * n_features > MOST_DENSE:
+        raise ValueError(
+            f"X is sparse and has {n_rows} rows, of which a comparison with "
+            f"reconstructions, which are dense, takes at most "
+            f"{MOST_DENSE // n_features}; give it fewer rows."
+        )
+    return X.toarray()
+
+
 def numbers(X):
     """Return X as a finite float64 array."""
     return check_array(X, dtype=np.float64, input_name="X")
@@ -27,6 +45,7 @@ def numbers(X):
 
 def observed_numbers(X):
     """Return X as a float64 array that may have NaN, but not as a whole column."""
+    X = _dense(X)
     rows = check_array(X, dtype=np.float64, input_name="X", ensure_all_finite=False)
     if np.isinf(rows).any():
         return numbers(X)

@@ -186,7 +186,7 @@ class ComponentEffectsDisplay:
             A fitted autoencoder, or a pipeline that ends with one: anything with
             ``transform`` and ``inverse_transform``. Effects are on the features that X
             has, through all steps of a pipeline.
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows about which codes are moved, at least two; as for
             `AutoencoderTransformer.component_effects`.
         components : list of int, default=None

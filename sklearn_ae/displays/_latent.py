@@ -279,7 +279,7 @@ class LatentSpaceDisplay:
         estimator : estimator instance
             A fitted autoencoder, or a pipeline that ends with one: anything with
             ``transform`` and ``inverse_transform``.
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to encode.
         y : array-like of shape (n_samples,), default=None
             What colours the rows. Text, booleans and whole numbers of at most 20

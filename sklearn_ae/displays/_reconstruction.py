@@ -211,7 +211,7 @@ class ReconstructionDisplay:
         estimator : estimator instance
             A fitted autoencoder, or a pipeline that ends with one: anything with
             ``transform`` and ``inverse_transform``.
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows. PCA is fitted to them, too, so where the estimator was fitted to other
             rows the comparison favours PCA.
         image_shape : "auto", tuple of (int, int, int) or None, default=None

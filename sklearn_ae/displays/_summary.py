@@ -140,7 +140,7 @@ def summary(estimator: Any, X: ArrayLike) -> Summary:
     ----------
     estimator : AutoencoderTransformer or VAETransformer
         A fitted autoencoder.
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows on which to judge reconstructions, preferably those of ``fit``: PCA is
         fitted to the rows given, so on other rows the comparison favours PCA. Of rows
         with NaN the observed values count.

@@ -195,7 +195,7 @@ class LatentTraversalDisplay:
         estimator : estimator instance
             A fitted autoencoder, or a pipeline that ends with one: anything with
             ``transform`` and ``inverse_transform``.
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows whose codes tell medians and quantiles.
         components : list of int, default=None
             Columns of the code to show; None takes the first eight at most.

@@ -237,7 +237,7 @@ class ExplainedVarianceDisplay:
         estimator : estimator instance or list of these
             Fitted autoencoders with codes of different lengths: anything with
             ``transform`` and ``inverse_transform``.
-        X : array-like of shape (n_samples, n_features), default=None
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             Rows. PCA is fitted to them, too, so where the estimators were fitted to
             other rows the comparison favours PCA. Of rows with NaN the observed values
             count. None draws ordered fits from their own `explained_variance_curve_`,

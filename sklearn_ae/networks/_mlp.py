@@ -21,11 +21,18 @@ from sklearn_ae.networks._layers import (
     zeroed,
 )
 
+# Weights of an outer layer beyond which the hidden one beside it is narrower: training
+# has half a dozen numbers for each of them.
+MOST_WEIGHTS = 2**22
+
 
 def _default_sizes(n_features):
-    """Widths from the data: a power of two near 16 sqrt(d), thrice for small rows."""
-    width = int(2 ** round(math.log2(16 * math.sqrt(n_features))))
-    width = min(max(width, 128), 512)
+    """Widths from the data: a power of two near 16 sqrt(d), thrice for small rows.
+
+    Of very wide rows it is near the width that gives an outer layer `MOST_WEIGHTS`.
+    """
+    wanted = min(16 * math.sqrt(n_features), MOST_WEIGHTS / n_features)
+    width = min(max(int(2 ** round(math.log2(wanted))), 128), 512)
     return (width, width, width) if n_features <= 256 else (width, width // 2)
 
 
@@ -91,7 +98,8 @@ class MLP(BaseEstimator):
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. "auto"
         takes them from the number of features d: a power of two near 16 sqrt(d), within
-        [128, 512], three times; for d above 256, once and then half of it.
+        [128, 512], three times; for d above 256, once and then half of it. From 11 586
+        features on it is 256, from 23 171 on 128.
     activation : {"silu", "relu", "gelu", "elu", "tanh", "identity"}, module or \
             callable, default="silu"
         The non-linearity after each hidden layer. A torch module is copied for each; a

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_html_repr
@@ -256,3 +257,11 @@ def test_bits_with_gaps_are_bits(rng):
     X[rng.uniform(size=X.shape) < 0.1] = np.nan
     report = summary(VAETransformer(**SMALL).fit(X), X)
     assert any("bernoulli" in text for text in report.advice)
+
+
+def test_sparse_rows_are_compared_if_they_are_few(ae, rows, monkeypatch):
+    assert str(summary(ae, sparse.coo_array(rows))) == str(summary(ae, rows))
+    monkeypatch.setattr("sklearn_ae.displays._comparison.MOST_DENSE", 300)
+    with pytest.raises(ValueError, match=r"X is sparse and has 60 rows.*at most 50;"):
+        summary(ae, sparse.coo_array(rows))
+    assert "50 of 6" in summary(ae, sparse.csr_array(rows[:50])).facts["Rows given"]

@@ -5,10 +5,12 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from skorch.callbacks import Callback
 
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae.losses import AbsoluteError
 from sklearn_ae.networks import MLP
 
@@ -196,3 +198,17 @@ def test_units_and_dtypes(make_ae, X, dtype, unit):
 def test_the_same_seed_gives_the_same(make_ae, X):
     codes = [make_ae(guard=False).fit(X).transform(X) for _ in range(2)]
     np.testing.assert_array_equal(*codes)
+
+
+@pytest.mark.parametrize(("most", "fits"), [(50 * N_FEATURES, True), (1000, False)])
+def test_sparse_rows_go_there_where_they_may_be_dense(
+    make_ae, trained, X, monkeypatch, most, fits
+):
+    monkeypatch.setattr("sklearn_ae._fitting.row_space.MOST_TOGETHER", most)
+    rows, _ = space_of(trained, X)
+    sparse_rows = SparseRows(sparse.csr_array(rows))
+    assert fits_row_space(trained, trained.net_.module_, sparse_rows) is fits
+    if fits:
+        model = make_ae(guard=False, max_epochs=20, n_components=1)
+        model.fit(sparse.csr_array(X))
+        np.testing.assert_allclose(model.transform(X), trained.transform(X), atol=1e-5)

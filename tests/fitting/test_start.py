@@ -4,10 +4,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.decomposition import PCA
 
 from sklearn_ae._fitting.start import centred_float32, column_means, fit_start
 from sklearn_ae._modules.frames import NOISE_FLOOR
+from sklearn_ae._sparse.rows import SparseRows
 
 
 def start_of(X, n_components=2, init="pca"):
@@ -258,3 +260,59 @@ def test_scores_are_uncorrelated_where_the_solver_is_randomized(rng):
     np.testing.assert_allclose(
         start.components @ start.components.T, np.eye(4), atol=1e-9
     )
+
+
+def sparse_counts(shape, dtype):
+    rng = np.random.default_rng(0)
+    rates = np.exp(
+        0.5 * rng.normal(size=(shape[0], 3)) @ rng.normal(size=(3, shape[1]))
+    )
+    counts = rng.poisson(rates) * (rng.uniform(size=shape) < 0.2)
+    counts[:, 1] = 0
+    return counts.astype(dtype)
+
+
+# By the covariance, by the randomized solver on long and on wide tables, exactly as one
+# block, and exactly by the covariance or by products where that is too large for one.
+@pytest.mark.parametrize(
+    ("shape", "n_components", "most"),
+    [
+        ((400, 30), 4, 2**21),
+        ((900, 200), 5, 2**21),
+        ((200, 900), 5, 2**21),
+        ((60, 40), 5, 2**21),
+        ((900, 200), 180, 1),
+        ((40, 900), 36, 1),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_start_of_sparse_rows_is_that_of_dense_ones(
+    shape, n_components, most, dtype, monkeypatch
+):
+    monkeypatch.setattr("sklearn_ae._fitting.axes.MOST_TOGETHER", most)
+    X = sparse_counts(shape, dtype)
+    given = SparseRows(sparse.csr_array(X))
+    (dense, rows), (start, sparse_rows) = (
+        fit_start(table, n_components, "pca", np.random.RandomState(0))
+        for table in (X, given)
+    )
+    np.testing.assert_array_equal(start.mean, dense.mean)
+    np.testing.assert_array_equal(sparse_rows, rows)
+    assert start.n_rows == dense.n_rows
+    close = {"rtol": 1e-6, "atol": 1e-7 * dense.scale}
+    for name in ("scale", "noise_variance", "feature_scale", "residual_scale"):
+        np.testing.assert_allclose(getattr(start, name), getattr(dense, name), **close)
+    np.testing.assert_allclose(start.variances, dense.variances, rtol=1e-6)
+    overlap = np.einsum("ij,ij->i", start.components, dense.components)
+    np.testing.assert_allclose(overlap, 1.0, atol=1e-6)
+
+
+def test_a_random_start_of_sparse_rows_is_that_of_dense_ones():
+    X = sparse_counts((80, 30), np.float64)
+    dense, start = (
+        start_of(X, init="random"),
+        start_of(SparseRows(sparse.csr_array(X)), init="random"),
+    )
+    np.testing.assert_allclose(start.feature_scale, dense.feature_scale)
+    np.testing.assert_array_equal(start.feature_scale, start.residual_scale)
+    assert start.components is None

@@ -2,15 +2,20 @@
 
 import numpy as np
 import pytest
+import torch
+from scipy import sparse
 from sklearn.datasets import make_moons, make_swiss_roll
 from sklearn.decomposition import PCA
 
 from sklearn_ae._fitting.verdict import (
     LikelihoodVerdict,
     Verdict,
+    chosen_rows,
     look_for_likelihood,
     look_for_structure,
 )
+from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._training.batches import Rows
 
 SIZES = [30, 200, 600]
 
@@ -113,6 +118,25 @@ def test_units_do_not_matter(draw, unit, rng):
 def test_the_seed_decides(rng):
     X = tanh_factors(rng)
     assert judged(X, 2, seed=3) == judged(X, 2, seed=3) != judged(X, 2, seed=4)
+
+
+@pytest.mark.parametrize("draw", [circle, tanh_factors])
+def test_columns_may_be_predicted_some_at_a_time(draw, rng, monkeypatch):
+    X = draw(rng)
+    together = judged(X, 1)
+    monkeypatch.setattr("sklearn_ae._fitting.verdict.NUMBERS_TOGETHER", 2 * len(X))
+    apart = judged(X, 1)
+    assert apart.decoder_t == pytest.approx(together.decoder_t, rel=1e-5)
+    assert apart.encoder_t == pytest.approx(together.encoder_t, rel=1e-5)
+
+
+def test_wide_rows_are_fewer(rng, monkeypatch):
+    monkeypatch.setattr("sklearn_ae._fitting.verdict.MOST_NUMBERS", 60)
+    data = rng.normal(size=(40, 6)).astype(np.float32)
+    dense = chosen_rows(Rows(torch.from_numpy(data)), np.random.RandomState(0))
+    assert dense.shape == (10, 6)
+    rows = Rows(SparseRows(sparse.csr_array(data)))
+    np.testing.assert_array_equal(chosen_rows(rows, np.random.RandomState(0)), dense)
 
 
 def test_rows_are_not_modified(rng):

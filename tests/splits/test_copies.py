@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_digits, load_iris, make_swiss_roll
 from sklearn.decomposition import PCA
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._splits.copies import originals, row_hashes
 from sklearn_ae._splits.held_out import hold_out, split_rows
 from sklearn_ae._splits.told import Told
@@ -123,6 +125,35 @@ def test_rows_that_differ_a_little_have_other_hashes(rng, n_features):
         rows[1 + n_features + j, j] = np.nextafter(row[j], np.float32(np.inf))
     assert len(set(row_hashes(rows))) == len(rows)
     assert len(set(row_hashes(np.array([row, row[::-1]])))) == min(2, n_features)
+
+
+def centred(rows, mean):
+    """Return rows less a mean: dense ones, and sparse ones with another fill."""
+    mean = mean.astype(np.float32)
+    sparse_rows = SparseRows(sparse.csr_array(rows.astype(np.float32)))
+    return rows.astype(np.float32) - mean, sparse_rows.mapped(
+        lambda values, columns: values - mean[columns]
+    )
+
+
+def test_sparse_rows_have_the_hashes_of_dense_ones(rng):
+    rows = rng.normal(size=(200, 30)) * (rng.uniform(size=(200, 30)) < 0.1)
+    rows[7] = 0.0
+    dense, sparse_rows = centred(rows, rows.mean(axis=0))
+    np.testing.assert_array_equal(row_hashes(dense), row_hashes(sparse_rows))
+
+
+@pytest.mark.parametrize("kind", ["numbers", "bits"])
+def test_sparse_rows_are_held_out_as_dense_ones(rng, kind):
+    rows = rng.normal(size=(60, 9)) if kind == "numbers" else np.ones((60, 9))
+    rows = np.repeat(rows * (rng.uniform(size=(60, 9)) < 0.2), 4, axis=0)
+    dense, sparse_rows = centred(rows, rows.mean(axis=0))
+    np.testing.assert_array_equal(originals(dense), originals(sparse_rows))
+    trained_on, held = split(dense)
+    split = split_rows(sparse_rows, Told(), np.random.RandomState(0))
+    found = hold_out(sparse_rows, NET, split)
+    np.testing.assert_array_equal(found.data, trained_on)
+    np.testing.assert_array_equal(found.valid.data, held)
 
 
 def test_hashes_do_not_depend_on_the_layout_or_the_rows_beside(rng, monkeypatch):

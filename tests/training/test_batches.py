@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
 from sklearn_ae import AutoencoderTransformer
-from sklearn_ae._training.batches import Batches, Rows, fits
+from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._training.batches import (
+    FEWEST_BOUNDED,
+    Batches,
+    Rows,
+    fits,
+    parts_of,
+)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 8, 19, 20, 21, 1000])
@@ -94,3 +102,32 @@ def test_a_fit_from_the_host_is_the_fit_from_the_device(curved, monkeypatch):
         model = AutoencoderTransformer(2, device="cuda", random_state=0).fit(curved)
         errors.append(model.reconstruction_error(curved))
     np.testing.assert_allclose(*errors, rtol=1e-3)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_batches_of_sparse_rows_are_those_of_dense_ones(shuffle):
+    dense = np.random.RandomState(0).normal(size=(23, 4)).astype(np.float32)
+    dense[dense < 0.5] = 0.0
+    tables = Rows(torch.from_numpy(dense)), Rows(SparseRows(sparse.csr_array(dense)))
+    batches = [
+        list(Batches(rows, 5, shuffle, torch.Generator().manual_seed(0)))
+        for rows in tables
+    ]
+    for (one, _), (other, _) in zip(*batches, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    for one, other in zip(*(parts_of(rows.data, 10) for rows in tables), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    assert not tables[1].is_incomplete
+    # As a DataLoader takes them.
+    torch.testing.assert_close(tables[0][3][0], tables[1][3][0])
+
+
+def test_bounded_batches_hold_every_row_once_and_few_values():
+    data = torch.arange(3000.0)[:, None].expand(-1, 10)
+    batches = Batches(Rows(data), 2500).bound(10 * 200)
+    assert [len(x) for x, _ in batches] == 15 * [200]
+    torch.testing.assert_close(torch.cat([x for x, _ in batches]), data)
+    # Of narrow rows, and where fewer are asked for, nothing changes.
+    assert len(Batches(Rows(data), 2500).bound(10 * 3000)) == 2
+    assert len(Batches(Rows(data), 50).bound(10)) == 60
+    assert len(Batches(Rows(data), 2500).bound(10)) == -(-3000 // FEWEST_BOUNDED)

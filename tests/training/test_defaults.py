@@ -40,6 +40,13 @@ def test_batch_rows(n_samples):
         assert size == n_samples // 32
     assert defaults.batch_rows(n_samples, 7) == 7
     assert defaults.batch_rows(n_samples, "auto", 64) == min(size, 64)
+    assert defaults.batch_rows(n_samples, "auto", width=8192) == size
+
+
+def test_batches_of_wide_rows_have_about_two_million_values():
+    assert defaults.batch_rows(20_000, "auto", width=20_000) == 2**21 // 20_000
+    assert defaults.batch_rows(20_000, "auto", width=10**6) == 16
+    assert defaults.batch_rows(20_000, 300, width=10**6) == 300
 
 
 @pytest.mark.parametrize("n_samples", SIZES)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from sklearn_ae._training import steps as steps_module
 from sklearn_ae._training.steps import FEWEST_STEPS, MOST_RECORDINGS, Steps
 
 
@@ -176,3 +177,13 @@ def test_gradients_that_were_set_to_none_are_put_back(set_to_none):
         assert_gradients(module, batch(seed))
         module.zero_grad(set_to_none=set_to_none)
     assert steps.recordings_left == MOST_RECORDINGS - 1
+
+
+def test_large_batches_are_not_recorded_nor_a_small_one_beside_them(monkeypatch):
+    monkeypatch.setattr(steps_module, "MOST_RECORDED", 3 * 5)
+    module, steps = make_steps()
+    for n_rows in (6, 6, 2, 6, 2, 2):
+        x = batch(n_rows=n_rows)
+        steps(x)
+        assert_gradients(module, x)
+    assert steps.recorded is None
