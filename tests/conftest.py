@@ -6,7 +6,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
-from sklearn_ae._fitting.start import fit_start
+from sklearn_ae._pca.start import fit_start
 from sklearn_ae.networks import MLP
 
 

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
-from sklearn_ae._fitting.start import fit_start
+from sklearn_ae._pca.start import fit_start
 from sklearn_ae._training.batches import Batches, Rows
 from sklearn_ae._weights import check_weights, resampled
 

@@ -12,9 +12,9 @@ from sklearn_ae._components.explained import (
 )
 from sklearn_ae._fitting.autoencoder import AutoencoderFitting
 from sklearn_ae._fitting.guard import by_weight
-from sklearn_ae._fitting.start import centred_rows
 from sklearn_ae._inference import thinned
 from sklearn_ae._modules.ordered import EXACT
+from sklearn_ae._pca.start import centred_rows
 from sklearn_ae._training.batches import parts_of
 from sklearn_ae._training.run import all_rows, run
 from sklearn_ae._utils import own_modes

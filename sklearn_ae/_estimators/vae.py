@@ -16,7 +16,7 @@ from sklearn_ae._fitting.build import (
     build_variational,
     data_range,
 )
-from sklearn_ae._fitting.start import centred_float32
+from sklearn_ae._pca.start import centred_float32
 from sklearn_ae._utils import (
     Described,
     Interval,

@@ -1,50 +1,40 @@
 """How both autoencoders are fitted: start, train, compare with PCA."""
 
-import copy
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone
 
-from sklearn_ae._fitting.guard import Guarding
-from sklearn_ae._fitting.parameters import Parameters
+from sklearn_ae._fitting.beginning import Beginning
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
-from sklearn_ae._fitting.start import (
-    centred_float32,
-    centred_rows,
-    fit_start,
-    warn_of_empty_columns,
-)
 from sklearn_ae._inference import chunk_rows, chunks, thinned
 from sklearn_ae._modules.autoencoder import VALIDATION_SEED
-from sklearn_ae._modules.links import DomainError
+from sklearn_ae._pca.start import (
+    centred_float32,
+    warn_of_empty_columns,
+)
 from sklearn_ae._progress import told_to_callbacks
-from sklearn_ae._sparse.rows import SparseRows
-from sklearn_ae._splits.held_out import RowChooser, hold_out
+from sklearn_ae._splits.held_out import hold_out
 from sklearn_ae._splits.neighbours import warn_of_neighbours
 from sklearn_ae._splits.told import SPLIT_CONSTRAINT, told_by, weighted_rows
 from sklearn_ae._training.run import all_rows, restored_on_error, run, tell_interrupt
 from sklearn_ae._training.settings import (
     TRAINING_CONSTRAINTS,
     check_validation,
-    make_net,
 )
 from sklearn_ae._utils import (
     Interval,
     StrOptions,
-    choose_device,
     fit_context,
     own_modes,
-    random_stream,
     unchanged_on_error,
 )
 from sklearn_ae._validation import check_rows
 
 
-class Fitting(Guarding, Parameters, metaclass=ABCMeta):
+class Fitting(Beginning, metaclass=ABCMeta):
     """Base class of what is fitted: `fit` and `partial_fit`.
 
     Warning: this class should not be used directly. Use derived classes instead.
@@ -59,22 +49,6 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         "validation_split": SPLIT_CONSTRAINT,
         **TRAINING_CONSTRAINTS,
     }
-
-    @abstractmethod
-    def _loss_or_likelihood(self):
-        """Return the component whose domain rows must be in."""
-
-    @abstractmethod
-    def _module_factory(self, start, X):
-        """Return a callable without arguments that builds the module."""
-
-    def _n_columns(self, X):
-        """Return how many components to look for."""
-        return int(self.n_components)
-
-    def _start_of(self, start, X):
-        """Return the start to train from, which may have fewer components."""
-        return start
 
     def _outlook(self, rows, seed, continued):
         """Return what training is expected to gain, for `run`.
@@ -276,59 +250,6 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
         tell_interrupt(self.net_)
         return self
 
-    def _continue(self, X, who):
-        """Return the centred rows to go on with."""
-        if self.n_components != self._n_asked:
-            raise ValueError(
-                f"n_components was {self._n_asked} and is now "
-                f"{self.n_components}, but {who} continues with the same network; "
-                "call fit with warm_start=False to start afresh."
-            )
-        self._check_domain(X)
-        # What is drawn from them counts only if the fit succeeds.
-        self._stream = copy.deepcopy(self._stream)
-        self._chooser = copy.copy(self._chooser)
-        return centred_rows(X, self._mean)
-
-    def _check_domain(self, X):
-        """Raise ValueError where the loss or likelihood means nothing for X."""
-        try:
-            for block in X.blocks() if isinstance(X, SparseRows) else (X,):
-                self._cost.check_data(block, type(self).__name__)
-        except DomainError as error:
-            names = getattr(self, "feature_names_in_", range(X.shape[1]))
-            raise ValueError(str(error.among(names))) from None
-
-    def _begin(self, X, weights):
-        """Build the net; return the centred rows and the start."""
-        # A copy: parameters that change after fit do not change what was fitted.
-        self._cost = clone(self._loss_or_likelihood(), safe=False)
-        self._check_domain(X)
-        # Before the PCA, which may take long.
-        self._chosen_device()
-        rng = random_stream(self.random_state)
-        self._stream = np.random.RandomState(rng.randint(2**31))
-        self._chooser = RowChooser()
-        self._n_asked = self.n_components
-        n_columns = self._n_columns(X)
-        start, rows = fit_start(X, n_columns, self.init, self._stream, weights)
-        start = self._start_of(start, X)
-        self.n_components_ = len(start.variances)
-        self.mean_ = start.mean
-        self._unit = start.scale
-        self.net_ = self._new_net(self._module_factory(start, X))
-        return rows, start
-
-    def _with_given(self, rows, told):
-        """Return the centred rows, and behind them those given to be held out."""
-        if told.X_val is None:
-            return rows
-        self._check_domain(told.X_val)
-        given = centred_rows(told.X_val, self._mean)
-        if isinstance(rows, SparseRows):
-            return rows.followed_by(given)
-        return np.concatenate([rows, given])
-
     def _train_from(self, start, rows, told):
         """Train from the start, in the space of the rows where that is the same."""
         is_same = self._is_basis_free() and fits_row_space(
@@ -344,13 +265,6 @@ class Fitting(Guarding, Parameters, metaclass=ABCMeta):
     def _is_all_exact(self, start):
         """Whether PCA reproduces the rows, by any code that is to be learned."""
         return start.is_exact
-
-    def _new_net(self, factory):
-        device, callbacks = self._chosen_device(), self._training_callbacks()
-        return make_net(self, factory, device, callbacks, self._stream.randint(2**31))
-
-    def _chosen_device(self):
-        return choose_device(self.device, type(self).__name__)
 
     def _train(self, rows, told, exact=False, continued=False):
         """Train with held-out rows, and keep PCA unless it is beaten.

@@ -16,10 +16,10 @@ from sklearn_ae._fitting.guard import (
     paired_t_test,
     with_worst_twice,
 )
-from sklearn_ae._fitting.start import largest_noise_variance
 from sklearn_ae._fitting.verdict import can_judge, chosen_rows, look_for_likelihood
 from sklearn_ae._inference import MOST_CODES, chunk_rows, thinned
 from sklearn_ae._modules.defended import DefendedDensity
+from sklearn_ae._pca.start import largest_noise_variance
 from sklearn_ae._training.batches import parts_of
 from sklearn_ae._training.callbacks import KLWarmUp
 from sklearn_ae._training.run import follows_budget, run

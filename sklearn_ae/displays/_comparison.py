@@ -5,7 +5,7 @@ from scipy.sparse import issparse
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from sklearn_ae._fitting.start import reconstruction_with_gaps
+from sklearn_ae._pca.start import reconstruction_with_gaps
 
 # Numbers of a sparse X that is made dense, 128 MB of them.
 MOST_DENSE = 2**24

@@ -7,8 +7,8 @@ from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_ae import VAETransformer, summary
 from sklearn_ae._fitting import generative
-from sklearn_ae._fitting.start import fit_start
 from sklearn_ae._fitting.verdict import look_for_likelihood
+from sklearn_ae._pca.start import fit_start
 from sklearn_ae._splits.held_out import hold_out, split_rows
 from sklearn_ae._splits.told import Told
 from sklearn_ae._training.net import Net

@@ -9,7 +9,7 @@ import torch
 from parts import Constant, autoencoder, variational
 from torch import nn
 
-from sklearn_ae._fitting.start import fit_start
+from sklearn_ae._pca.start import fit_start
 from sklearn_ae.corruptions import GaussianNoise
 from sklearn_ae.likelihoods import (
     Categorical,

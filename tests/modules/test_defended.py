@@ -7,8 +7,8 @@ import pytest
 import torch
 from parts import Constant, ppca_scores, variational
 
-from sklearn_ae._fitting.start import fit_start
 from sklearn_ae._modules.defended import DefendedDensity, linear_counterpart
+from sklearn_ae._pca.start import fit_start
 from sklearn_ae.likelihoods import Gaussian, Laplace, Poisson, StudentT
 
 N_ROWS = 80

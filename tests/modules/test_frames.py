@@ -5,8 +5,8 @@ import pytest
 from parts import ppca_of
 from sklearn.decomposition import PCA
 
-from sklearn_ae._fitting.start import fit_start
 from sklearn_ae._modules.frames import pca_frame, ppca_frame
+from sklearn_ae._pca.start import fit_start
 
 
 def start_of(X, n_components=2, init="pca"):

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ae._fitting.start import fit_start
 from sklearn_ae._modules.frames import ordered_frame, prefix_scales
 from sklearn_ae._modules.ordered import WHOLE, OrderedAutoencoder
+from sklearn_ae._pca.start import fit_start
 from sklearn_ae.losses import SquaredError
 
 K, D = 3, 5

@@ -9,8 +9,8 @@ from parts import Constant, variational
 from scipy import stats
 from torch import nn
 
-from sklearn_ae._fitting.start import fit_start
 from sklearn_ae._modules.variational import LOG_VARIANCE_REACH
+from sklearn_ae._pca.start import fit_start
 from sklearn_ae.likelihoods import Bernoulli, Gaussian
 from sklearn_ae.priors import StandardNormal, VampPrior
 

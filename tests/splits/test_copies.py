@@ -150,8 +150,8 @@ def test_sparse_rows_are_held_out_as_dense_ones(rng, kind):
     dense, sparse_rows = centred(rows, rows.mean(axis=0))
     np.testing.assert_array_equal(originals(dense), originals(sparse_rows))
     trained_on, held = split(dense)
-    split = split_rows(sparse_rows, Told(), np.random.RandomState(0))
-    found = hold_out(sparse_rows, NET, split)
+    sides = split_rows(sparse_rows, Told(), np.random.RandomState(0))
+    found = hold_out(sparse_rows, NET, sides)
     np.testing.assert_array_equal(found.data, trained_on)
     np.testing.assert_array_equal(found.valid.data, held)
 

@@ -7,8 +7,8 @@ import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from sklearn_ae._fitting.start import centred_float32, column_means, fit_start
 from sklearn_ae._modules.frames import NOISE_FLOOR
+from sklearn_ae._pca.start import centred_float32, column_means, fit_start
 from sklearn_ae._sparse.rows import SparseRows
 
 
@@ -149,9 +149,9 @@ def test_a_start_fills_the_column_that_dominates_an_axis(unscaled):
 def test_a_round_takes_few_of_many_rows(unscaled, monkeypatch):
     _, holed = unscaled
     whole = start_of(holed)
-    monkeypatch.setattr("sklearn_ae._fitting.axes.ROUND_BUDGET", 1)
-    monkeypatch.setattr("sklearn_ae._fitting.axes.FEWEST_ROWS", 150)
-    monkeypatch.setattr("sklearn_ae._fitting.axes.CHUNK", 70)
+    monkeypatch.setattr("sklearn_ae._pca.observed.ROUND_BUDGET", 1)
+    monkeypatch.setattr("sklearn_ae._pca.observed.FEWEST_ROWS", 150)
+    monkeypatch.setattr("sklearn_ae._pca.axes.CHUNK", 70)
     some = start_of(holed)
     overlap = np.linalg.svd(some.components @ whole.components.T)[1]
     assert overlap.min() > 1 - 1e-4
@@ -161,7 +161,7 @@ def test_a_round_takes_few_of_many_rows(unscaled, monkeypatch):
 def test_rows_in_one_step_are_those_in_many(unscaled, monkeypatch):
     _, holed = unscaled
     whole = vars(start_of(holed))
-    monkeypatch.setattr("sklearn_ae._fitting.axes.MOST_DOUBLES", 8 * 8 * 37)
+    monkeypatch.setattr("sklearn_ae._pca.axes.MOST_DOUBLES", 8 * 8 * 37)
     for name, value in vars(start_of(holed)).items():
         np.testing.assert_allclose(value, whole[name], rtol=1e-2, atol=1e-4)
 
@@ -289,7 +289,7 @@ def sparse_counts(shape, dtype):
 def test_a_start_of_sparse_rows_is_that_of_dense_ones(
     shape, n_components, most, dtype, monkeypatch
 ):
-    monkeypatch.setattr("sklearn_ae._fitting.axes.MOST_TOGETHER", most)
+    monkeypatch.setattr("sklearn_ae._pca.axes.MOST_TOGETHER", most)
     X = sparse_counts(shape, dtype)
     given = SparseRows(sparse.csr_array(X))
     (dense, rows), (start, sparse_rows) = (

@@ -7,12 +7,11 @@ range. Long tables are read chunk by chunk: only a chunk of them is in double pr
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from sklearn.decomposition import PCA
 from sklearn.utils.extmath import randomized_svd
 
-from sklearn_ae._inference import thinned
-from sklearn_ae._modules.gaps import codes_given, linear_fill, precision_factor
+from sklearn_ae._pca.noise import noise_of
+from sklearn_ae._pca.observed import axes_of_observed, signed
 from sklearn_ae._sparse.axes import (
     CentredRows,
     axes_by_products,
@@ -31,14 +30,6 @@ CHUNK, CHUNK_NUMBERS = 8192, 2**23
 MOST_DOUBLES = 2**24
 # Correlation of scores up to which axes are PCA's own.
 SMALLEST_CORRELATION = 1e-5
-# Rounds of expectation and maximisation for rows that miss values, and the gain of a
-# row's log-likelihood below which they end.
-FEWEST_ROUNDS, MOST_ROUNDS, LEAST_GAIN = 10, 60, 1e-3
-# Multiplications up to which all rows take part in a round, the rows that do beyond it,
-# and multiplications that all rounds together may take.
-ROUND_BUDGET, FEWEST_ROWS, BUDGET = 2**30, 1000, 2**36
-# The noise of rows that axes reproduce, as a share of their mean square.
-LEAST_NOISE = 1e-12
 
 
 @dataclass
@@ -62,32 +53,6 @@ def has_cheap_covariance(shape):
     """Whether principal axes of complete rows are best had from their covariance."""
     n_rows, n_features = shape
     return n_features <= MOST_COVARIED and n_rows >= LONG * n_features
-
-
-def noise_of(left, n_rows, n_components, n_features):
-    """Return the noise variance of probabilistic PCA.
-
-    Where rows outnumber features it is scikit-learn's, so that a model that is kept is
-    PCA's. In wide tables that is too wide, about ``n_features / n_rows`` times. The
-    maximum likelihood one, the mean square of what axes leave, is too narrow there: of
-    each feature's rows the mean and the axes have taken ``1 + n_components`` degrees of
-    freedom, most of few, and fresh rows cost without bound. So those that are left
-    divide the squares.
-
-    Parameters
-    ----------
-    left : float
-        Variance that axes leave, over ``n_rows - 1``, summed over the features.
-    n_rows, n_components, n_features : int
-    """
-    degrees = noise_degrees(n_rows, n_components, n_features)
-    return float(left) * (n_rows - 1) / degrees / max(n_features - n_components, 1)
-
-
-def noise_degrees(n_rows, n_components, n_features):
-    """Return how many rows' worth of squares of each feature tell of the noise."""
-    taken = n_components if n_rows <= n_features else 0
-    return max(n_rows - 1 - taken, 1)
 
 
 def _centred_chunks(X, mean, unit, weights):
@@ -154,7 +119,7 @@ def axes_of_covariance(X, mean, unit, n_components, weights=None):
     covariance = (products - np.outer(sums, sums / n_rows)) / (n_rows - 1)
     feature_scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     variances, axes = np.linalg.eigh(covariance)
-    variances, axes = np.maximum(variances[::-1], 0.0), _signed(axes.T[::-1])
+    variances, axes = np.maximum(variances[::-1], 0.0), signed(axes.T[::-1])
     left = variances[n_components:]
     residual_scale = np.sqrt(left @ np.square(axes[n_components:]))
     components, kept = _padded(axes[:n_components], variances, n_components)
@@ -195,7 +160,7 @@ def axes_of_rows(X, mean, unit, n_components, random_state, weights=None):
     n_axes = min(n_components, *X.shape)
     axes, variances, noise_variance = _principal(centred, n_axes, random_state, weights)
     if is_incomplete:
-        axes, variances, noise_variance = _axes_of_observed(
+        axes, variances, noise_variance = axes_of_observed(
             centred,
             missing,
             axes * np.sqrt(variances)[:, np.newaxis],
@@ -245,7 +210,7 @@ def axes_of_sparse_rows(X, mean, unit, n_components, random_state, weights=None)
         return axes_of_covariance(X, mean, unit, n_components, weights)
     else:
         axes, variances = axes_by_products(rows, n_axes)
-    axes = _signed(axes)
+    axes = signed(axes)
     scores = rows.matmat(axes.T) / rows.roots
     axes, variances = _uncorrelated(axes, variances, scores, weights)
     components, variances = _padded(axes, variances, n_components)
@@ -283,7 +248,7 @@ def _principal(rows, n_axes, random_state, weights):
     total = np.square(rows, dtype=np.float64).sum() / degrees
     n_others = max(min(rows.shape) - n_axes, 1)
     noise = max(total - variances[:n_axes].sum(), 0.0) / n_others
-    return _signed(axes[:n_axes]), variances[:n_axes], noise
+    return signed(axes[:n_axes]), variances[:n_axes], noise
 
 
 def _uncorrelated(axes, variances, scores, weights=None):
@@ -300,7 +265,7 @@ def _uncorrelated(axes, variances, scores, weights=None):
     if (mixed <= SMALLEST_CORRELATION * spread + rounding).all():
         return axes, variances
     variances, turn = np.linalg.eigh(covariance)
-    return _signed(turn.T[::-1] @ axes), np.maximum(variances[::-1], 0.0)
+    return signed(turn.T[::-1] @ axes), np.maximum(variances[::-1], 0.0)
 
 
 def _covariance(scores, weights):
@@ -310,12 +275,6 @@ def _covariance(scores, weights):
     n_rows = weights.sum()
     covariance = np.cov(scores, ddof=0, aweights=weights, **like)
     return np.atleast_2d(covariance) * (n_rows / (n_rows - 1))
-
-
-def _signed(axes):
-    """Return axes as PCA has them: the largest entry of each is positive."""
-    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, np.newaxis], 1)
-    return axes * np.sign(largest)
 
 
 def _rms(rows, degrees, weights):
@@ -335,109 +294,3 @@ def _padded(axes, variances, n_components):
     kept[kept <= 100 * np.finfo(float).eps * kept.max()] = 0.0
     components[kept == 0] = 0.0
     return components, kept
-
-
-def _axes_of_observed(centred, missing, loadings, noise_variance, weights):
-    """Return axes, variances and noise of rows with gaps, which it fills in place.
-
-    They are those of probabilistic PCA, the likeliest given the observed values, by
-    expectation and maximisation [1]_, [2]_. Each round also whitens the codes, which
-    takes fewer rounds.
-
-    Parameters
-    ----------
-    centred : ndarray of shape (n_rows, n_features)
-        Rows, with zeros for what is missing.
-    missing : ndarray of bool
-        Where that is.
-    loadings : ndarray of shape (n_axes, n_features)
-        Where to start.
-    noise_variance : float
-        Likewise.
-    weights : ndarray of shape (n_rows,) or None
-        Weights of the rows.
-
-    References
-    ----------
-    .. [1] Tipping, M. E. & Bishop, C. M. (1999). Probabilistic principal component
-       analysis. Journal of the Royal Statistical Society B 61, 611-622.
-    .. [2] Ilin, A. & Raiko, T. (2010). Practical approaches to principal component
-       analysis in the presence of missing values. Journal of Machine Learning Research
-       11, 1957-2000.
-    """
-    n_axes, n_features = loadings.shape
-    cost = n_features * n_axes**2
-    most = max(ROUND_BUDGET // cost, FEWEST_ROWS)
-    if weights is None:
-        weights = np.ones(len(centred))
-    parts = [thinned(part, most) for part in (centred, missing, weights)]
-    rows = parts[0]
-    mean_square = np.mean(np.square(rows), dtype=np.float64)
-    least = max(LEAST_NOISE * mean_square, np.finfo(float).tiny)
-    loadings = torch.from_numpy(np.asarray(loadings, dtype=np.float64))
-    # Small noise would hold on to the axes that it starts with.
-    noise = max(noise_variance, 0.01 * mean_square, least)
-    before = -np.inf
-    rounds = np.clip(BUDGET // (cost * len(rows)), FEWEST_ROUNDS, MOST_ROUNDS)
-    for _ in range(rounds):
-        loadings, new_noise, likelihood = _round(*parts, loadings, noise)
-        noise = max(new_noise, least)
-        if likelihood - before < LEAST_GAIN:
-            break
-        before = likelihood
-    scaled = loadings / noise**0.5
-    for first in range(0, len(centred), CHUNK):
-        chunk = slice(first, first + CHUNK)
-        part, gap = torch.from_numpy(centred[chunk]), torch.from_numpy(missing[chunk])
-        centred[chunk] = linear_fill(part, gap, scaled).numpy()
-    _, spread, axes = np.linalg.svd(loadings.numpy(), full_matrices=False)
-    n_rows = weights.sum()
-    variances = n_rows / (n_rows - 1) * (spread**2 + noise)
-    return (
-        _signed(axes),
-        variances,
-        noise * n_rows / noise_degrees(n_rows, *loadings.shape),
-    )
-
-
-def _round(rows, gaps, weights, loadings, noise):
-    """Return loadings and noise of one more round, and the rows' mean log-likelihood.
-
-    The likelihood is that of the loadings and the noise that were given, but for a
-    constant.
-    """
-    n_axes, n_features = loadings.shape
-    scaled = loadings / noise**0.5
-    # Sums over the rows that have a value, for each feature.
-    # On the CPU, whatever torch's default device is.
-    moments = scaled.new_zeros(n_features, n_axes**2)
-    products = scaled.new_zeros(n_axes, n_features)
-    whole = scaled.new_zeros(n_axes**2)
-    squares = n_values = likelihood = 0.0
-    step = max(1, MOST_DOUBLES // (8 * max(n_axes**2, n_features)))
-    for first in range(0, len(rows), step):
-        chunk = slice(first, first + step)
-        x = torch.from_numpy(rows[chunk].astype(np.float64))
-        observed = torch.from_numpy(1.0 - gaps[chunk])
-        factor = precision_factor(observed, scaled)
-        unit_code = codes_given(x, factor, scaled)
-        code = unit_code / noise**0.5
-        second = torch.cholesky_inverse(factor) + code[:, :, None] * code[:, None]
-        second = second.flatten(1)
-        each = torch.from_numpy(weights[chunk])
-        moments += (each[:, None] * observed).T @ second
-        whole += each @ second
-        products += (each[:, None] * code).T @ x
-        squares += float((each @ x.square()).sum())
-        n_values += float((each @ observed).sum())
-        volumes = factor.diagonal(dim1=1, dim2=2).log().sum(1)
-        explained = (unit_code * (x @ scaled.T)).sum(1)
-        likelihood += float(each @ (0.5 / noise * explained - volumes))
-    likelihood -= 0.5 * (n_values * np.log(noise) + squares / noise)
-    moments = moments.unflatten(1, (n_axes, n_axes))
-    # A column without a spread has loadings of zero, whatever the moments.
-    new = torch.linalg.solve(moments, products.T[:, :, None])[:, :, 0].T
-    new_noise = (squares - float((new * products).sum())) / n_values
-    n_rows = float(weights.sum())
-    whitening = torch.linalg.cholesky(whole.reshape(n_axes, n_axes) / n_rows)
-    return whitening.T @ new, new_noise, likelihood / n_rows

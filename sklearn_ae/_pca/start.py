@@ -11,7 +11,9 @@ from warnings import warn
 import numpy as np
 import torch
 
-from sklearn_ae._fitting.axes import (
+from sklearn_ae._modules.frames import NOISE_FLOOR, UNKNOWN_SHARE
+from sklearn_ae._modules.gaps import linear_fill
+from sklearn_ae._pca.axes import (
     axes_of_covariance,
     axes_of_rows,
     axes_of_sparse_rows,
@@ -19,8 +21,6 @@ from sklearn_ae._fitting.axes import (
     noise_of,
     scales_alone,
 )
-from sklearn_ae._modules.frames import NOISE_FLOOR, UNKNOWN_SHARE
-from sklearn_ae._modules.gaps import linear_fill
 from sklearn_ae._sparse.columns import column_sums, highest, lowest
 from sklearn_ae._sparse.rows import SparseRows
 

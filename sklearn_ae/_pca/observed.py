@@ -1,0 +1,131 @@
+"""Axes of rows that miss values: probabilistic PCA given the observed ones."""
+
+import numpy as np
+import torch
+
+from sklearn_ae._inference import thinned
+from sklearn_ae._modules.gaps import codes_given, linear_fill, precision_factor
+from sklearn_ae._pca.noise import noise_degrees
+
+# Rows that are filled in at a time, and numbers up to which those of a round are.
+CHUNK, MOST_DOUBLES = 8192, 2**24
+# Rounds of expectation and maximisation, and the gain of a
+# row's log-likelihood below which they end.
+FEWEST_ROUNDS, MOST_ROUNDS, LEAST_GAIN = 10, 60, 1e-3
+# Multiplications up to which all rows take part in a round, the rows that do beyond it,
+# and multiplications that all rounds together may take.
+ROUND_BUDGET, FEWEST_ROWS, BUDGET = 2**30, 1000, 2**36
+# The noise of rows that axes reproduce, as a share of their mean square.
+LEAST_NOISE = 1e-12
+
+
+def signed(axes):
+    """Return axes as PCA has them: the largest entry of each is positive."""
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, np.newaxis], 1)
+    return axes * np.sign(largest)
+
+
+def axes_of_observed(centred, missing, loadings, noise_variance, weights):
+    """Return axes, variances and noise of rows with gaps, which it fills in place.
+
+    They are those of probabilistic PCA, the likeliest given the observed values, by
+    expectation and maximisation [1]_, [2]_. Each round also whitens the codes, which
+    takes fewer rounds.
+
+    Parameters
+    ----------
+    centred : ndarray of shape (n_rows, n_features)
+        Rows, with zeros for what is missing.
+    missing : ndarray of bool
+        Where that is.
+    loadings : ndarray of shape (n_axes, n_features)
+        Where to start.
+    noise_variance : float
+        Likewise.
+    weights : ndarray of shape (n_rows,) or None
+        Weights of the rows.
+
+    References
+    ----------
+    .. [1] Tipping, M. E. & Bishop, C. M. (1999). Probabilistic principal component
+       analysis. Journal of the Royal Statistical Society B 61, 611-622.
+    .. [2] Ilin, A. & Raiko, T. (2010). Practical approaches to principal component
+       analysis in the presence of missing values. Journal of Machine Learning Research
+       11, 1957-2000.
+    """
+    n_axes, n_features = loadings.shape
+    cost = n_features * n_axes**2
+    most = max(ROUND_BUDGET // cost, FEWEST_ROWS)
+    if weights is None:
+        weights = np.ones(len(centred))
+    parts = [thinned(part, most) for part in (centred, missing, weights)]
+    rows = parts[0]
+    mean_square = np.mean(np.square(rows), dtype=np.float64)
+    least = max(LEAST_NOISE * mean_square, np.finfo(float).tiny)
+    loadings = torch.from_numpy(np.asarray(loadings, dtype=np.float64))
+    # Small noise would hold on to the axes that it starts with.
+    noise = max(noise_variance, 0.01 * mean_square, least)
+    before = -np.inf
+    rounds = np.clip(BUDGET // (cost * len(rows)), FEWEST_ROUNDS, MOST_ROUNDS)
+    for _ in range(rounds):
+        loadings, new_noise, likelihood = _round(*parts, loadings, noise)
+        noise = max(new_noise, least)
+        if likelihood - before < LEAST_GAIN:
+            break
+        before = likelihood
+    scaled = loadings / noise**0.5
+    for first in range(0, len(centred), CHUNK):
+        chunk = slice(first, first + CHUNK)
+        part, gap = torch.from_numpy(centred[chunk]), torch.from_numpy(missing[chunk])
+        centred[chunk] = linear_fill(part, gap, scaled).numpy()
+    _, spread, axes = np.linalg.svd(loadings.numpy(), full_matrices=False)
+    n_rows = weights.sum()
+    variances = n_rows / (n_rows - 1) * (spread**2 + noise)
+    return (
+        signed(axes),
+        variances,
+        noise * n_rows / noise_degrees(n_rows, *loadings.shape),
+    )
+
+
+def _round(rows, gaps, weights, loadings, noise):
+    """Return loadings and noise of one more round, and the rows' mean log-likelihood.
+
+    The likelihood is that of the loadings and the noise that were given, but for a
+    constant.
+    """
+    n_axes, n_features = loadings.shape
+    scaled = loadings / noise**0.5
+    # Sums over the rows that have a value, for each feature.
+    # On the CPU, whatever torch's default device is.
+    moments = scaled.new_zeros(n_features, n_axes**2)
+    products = scaled.new_zeros(n_axes, n_features)
+    whole = scaled.new_zeros(n_axes**2)
+    squares = n_values = likelihood = 0.0
+    step = max(1, MOST_DOUBLES // (8 * max(n_axes**2, n_features)))
+    for first in range(0, len(rows), step):
+        chunk = slice(first, first + step)
+        x = torch.from_numpy(rows[chunk].astype(np.float64))
+        observed = torch.from_numpy(1.0 - gaps[chunk])
+        factor = precision_factor(observed, scaled)
+        unit_code = codes_given(x, factor, scaled)
+        code = unit_code / noise**0.5
+        second = torch.cholesky_inverse(factor) + code[:, :, None] * code[:, None]
+        second = second.flatten(1)
+        each = torch.from_numpy(weights[chunk])
+        moments += (each[:, None] * observed).T @ second
+        whole += each @ second
+        products += (each[:, None] * code).T @ x
+        squares += float((each @ x.square()).sum())
+        n_values += float((each @ observed).sum())
+        volumes = factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        explained = (unit_code * (x @ scaled.T)).sum(1)
+        likelihood += float(each @ (0.5 / noise * explained - volumes))
+    likelihood -= 0.5 * (n_values * np.log(noise) + squares / noise)
+    moments = moments.unflatten(1, (n_axes, n_axes))
+    # A column without a spread has loadings of zero, whatever the moments.
+    new = torch.linalg.solve(moments, products.T[:, :, None])[:, :, 0].T
+    new_noise = (squares - float((new * products).sum())) / n_values
+    n_rows = float(weights.sum())
+    whitening = torch.linalg.cholesky(whole.reshape(n_axes, n_axes) / n_rows)
+    return whitening.T @ new, new_noise, likelihood / n_rows
