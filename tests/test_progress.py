@@ -183,8 +183,13 @@ AE_ONLY = [
 IGNORED = "ignore:Training left only"
 
 
+def named(params):
+    """Name parameters as every process that runs tests does."""
+    return ",".join(params) or "defaults"
+
+
 @pytest.mark.filterwarnings(IGNORED)
-@pytest.mark.parametrize("params", PARAMS, ids=str)
+@pytest.mark.parametrize("params", PARAMS, ids=named)
 def test_watching_changes_nothing_of_what_is_trained(make, curved, params):
     plain = make(**params).fit(curved)
     watched = make(**params).set_callbacks(Watcher(error_of)).fit(curved)
@@ -196,7 +201,7 @@ def test_watching_changes_nothing_of_what_is_trained(make, curved, params):
     assert losses[0] == losses[1]
 
 
-@pytest.mark.parametrize("params", AE_ONLY, ids=str)
+@pytest.mark.parametrize("params", AE_ONLY, ids=named)
 def test_watching_changes_nothing_of_an_autoencoder(make_ae, curved, params):
     plain = make_ae(**params).fit(curved)
     watched = make_ae(**params).set_callbacks(Watcher(error_of)).fit(curved)
@@ -216,12 +221,12 @@ def check_is_as_after_the_last_epoch(model, X, sample_weight=None):
 
 
 @pytest.mark.filterwarnings(IGNORED)
-@pytest.mark.parametrize("params", [*PARAMS[:4]], ids=str)
+@pytest.mark.parametrize("params", [*PARAMS[:4]], ids=named)
 def test_the_last_epoch_s_estimator_is_the_fitted_one(make, curved, params):
     check_is_as_after_the_last_epoch(make(max_epochs=3, **params), curved)
 
 
-@pytest.mark.parametrize("params", AE_ONLY[:1] + AE_ONLY[2:], ids=str)
+@pytest.mark.parametrize("params", AE_ONLY[:1] + AE_ONLY[2:], ids=named)
 def test_the_last_epoch_s_estimator_is_the_fitted_autoencoder(make_ae, curved, params):
     check_is_as_after_the_last_epoch(
         make_ae(**{"n_components": 2, "max_epochs": 3, **params}), curved

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 from scipy.stats import chisquare
 from sklearn import config_context
 from sklearn.decomposition import PCA
@@ -14,6 +15,7 @@ from skorch.callbacks import Callback
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
 from sklearn_ae._pca.start import fit_start
+from sklearn_ae._sparse.rows import SparseRows
 from sklearn_ae._training.batches import Batches, Rows
 from sklearn_ae._weights import check_weights, resampled
 
@@ -293,3 +295,30 @@ def test_weights_and_rows_stay_as_they_are(make, rng):
     before = X.tobytes(), weights.tobytes()
     make().fit(X, sample_weight=weights)
     assert (X.tobytes(), weights.tobytes()) == before
+
+
+@pytest.mark.parametrize("shape", [(60, 5), (300, 700), (1500, 2000)])
+def test_sparse_rows_start_as_dense_ones_do(rng, shape):
+    X = rng.normal(size=shape) * (rng.random_sample(shape) < 0.2)
+    weights = rng.randint(1, 4, size=len(X)).astype(float)
+    rows = SparseRows(sparse.csr_array(X))
+    assert_same_start(start_of(rows, weights), start_of(X, weights), 1e-3)
+    for init in ("pca", "random"):
+        one, other = start_of(rows, weights, init), start_of(X, weights, init)
+        np.testing.assert_allclose(one.mean, other.mean, atol=1e-12)
+        np.testing.assert_allclose(one.feature_scale, other.feature_scale, rtol=1e-9)
+
+
+def test_sparse_rows_take_weights_and_held_out_rows(make, rng):
+    X = rng.poisson(0.5, size=(80, 6)).astype(float)
+    weights = rng.randint(0, 3, size=80)
+    rows = sparse.csr_array(X)
+    for arguments in ({"sample_weight": weights}, {"groups": np.arange(80) // 8}):
+        one = make().fit(rows, **arguments)
+        other = make().fit(X, **arguments)
+        np.testing.assert_allclose(one.transform(rows), other.transform(X), atol=1e-5)
+    given = [make().fit(rows, X_val=part) for part in (X[:9], rows[:9])]
+    given += [make().fit(X, X_val=part) for part in (X[:9], rows[:9])]
+    for model in given:
+        assert model.guard_.n_rows == 9
+        np.testing.assert_allclose(model.transform(X), given[0].transform(X), atol=1e-5)

@@ -81,8 +81,9 @@ def scales_alone(X, mean, unit, n_components, weights=None):
         Weights of the rows, as of `fit_start`.
     """
     if isinstance(X, SparseRows):
-        squares = squared_distances(X, mean, unit)
-        return _without_axes(np.sqrt(squares / (len(X) - 1)), n_components)
+        squares = squared_distances(X, mean, unit, weights)
+        n_rows = len(X) if weights is None else weights.sum()
+        return _without_axes(np.sqrt(squares / (n_rows - 1)), n_components)
     squares, counts = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for chunk, each in _centred_chunks(X, mean, unit, weights):
         missing = np.isnan(chunk)

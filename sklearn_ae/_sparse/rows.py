@@ -59,7 +59,9 @@ class SparseRows:
 
     def __getitem__(self, index):
         if not isinstance(index, slice):
-            index = np.asarray(index, dtype=np.intp)
+            index = np.asarray(index)
+            is_mask = index.dtype == bool
+            index = np.flatnonzero(index) if is_mask else index.astype(np.intp)
         return SparseRows(self.matrix[index], self.fill)
 
     def __array__(self, dtype=None, copy=None):

@@ -98,7 +98,7 @@ def weighted_rows(estimator, X, sample_weight, *others, fewest=2):
     weights = check_weights(sample_weight, X)
     if weights is None or (weights > 0).all():
         return X, weights, *others
-    counts = weights > 0
+    counts = np.flatnonzero(weights)
     check_consistent_length(X, *(other for other in others if other is not None))
     X, weights = X[counts], weights[counts]
     if len(X) < fewest:
