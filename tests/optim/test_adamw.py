@@ -215,7 +215,12 @@ def test_release_keeps_values_and_training_goes_on():
 
 @pytest.mark.parametrize(
     ("owner", "name", "at"),
-    [(Flat, "_move", 1), (Flat, "_move", 3), (FlatAdamW, "_pieces", 1)],
+    [
+        (Flat, "_addresses", 1),
+        (Flat, "_take_gradients", 1),
+        *[(Flat, "_move_state", at) for at in (1, 2, 3)],
+        (FlatAdamW, "_pieces", 1),
+    ],
 )
 def test_interrupted_while_it_flattens_it_goes_on_the_same(
     owner, name, at, monkeypatch
