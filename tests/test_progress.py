@@ -4,6 +4,8 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -238,6 +240,11 @@ def test_of_a_wide_table_it_takes_rows_too(make_ae, rng):
     check_is_as_after_the_last_epoch(
         make_ae(max_epochs=3), rng.normal(size=(30, 80)).cumsum(axis=1)
     )
+
+
+@pytest.mark.parametrize("kind", [csr_array, torch.tensor])
+def test_of_other_arrays_it_takes_such(make, curved, kind):
+    check_is_as_after_the_last_epoch(make(max_epochs=3), kind(curved))
 
 
 def test_with_gaps_it_takes_rows_too(make, curved, rng):

@@ -15,7 +15,14 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklearn_ae import VAETransformer
-from sklearn_ae._fitting import autoencoder, fit, generative, guard, row_space
+from sklearn_ae._fitting import (
+    autoencoder,
+    beginning,
+    fit,
+    generative,
+    guard,
+    row_space,
+)
 from sklearn_ae._modules.autoencoder import TwoPaths
 from sklearn_ae._modules.axes import CodeAxes
 from sklearn_ae._splits.held_out import RowChooser
@@ -171,8 +178,8 @@ def test_ctrl_c_in_a_second_training_keeps_the_first(make_vae, curved, monkeypat
 # Where it comes, at which call, and in which fits: partial_fit is a second one, too.
 # Of a first epoch, and of all but training, nothing is kept.
 IN_BOTH = [
-    ("PCA", fit, "fit_start", 1, ["first"]),
-    ("the net", fit, "make_net", 1, ["first"]),
+    ("PCA", beginning, "fit_start", 1, ["first"]),
+    ("the net", beginning, "make_net", 1, ["first"]),
     ("the split", RowChooser, "choose", 1, ["first", "warm"]),
     ("the losses at the start", Net, "row_losses", 1, ["first", "warm"]),
     ("the first batches", Net, "get_iterator", 2, ["first", "warm", "partial"]),
