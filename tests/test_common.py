@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, with no exemptions."""
+"""scikit-learn's own checks, with no exemptions at the defaults."""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -53,8 +53,19 @@ ESTIMATORS = [
 ]
 
 
+def by_draws(estimator):
+    """Return the checks in which training's draws count, where nothing else is learned.
+
+    A start at PCA is that of the repeated rows to the last digit.
+    """
+    reason = "which batches a row is in is drawn: weights are repeated rows on average"
+    kinds = ("dense", "sparse") if estimator.init == "random" else ()
+    check = "check_sample_weight_equivalence_on_{}_data"
+    return {check.format(kind): reason for kind in kinds}
+
+
 # Two epochs from a random start may teach a VAE nothing, which it tells.
 @pytest.mark.filterwarnings("ignore:Training left only 0")
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=by_draws)
 def test_estimator_checks(estimator, check):
     check(estimator)
