@@ -13,7 +13,7 @@ from sklearn_ae._frames import (
     nan_for_nat,
     telling_the_column,
 )
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 
 # Taken as they are; what else can be read as numbers becomes float64, as for PCA.
 FLOATS = [np.float64, np.float32, np.float16, np.longdouble]

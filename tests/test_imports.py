@@ -29,7 +29,7 @@ OTHERS = {
     "_pca": {"numpy", "sklearn", "torch"},
     "_splits": {"numpy", "scipy", "sklearn"},
     "_training": {"numpy", "sklearn", "skorch", "torch"},
-    "_sparse": {"numpy", "scipy", "torch"},
+    "_rows": {"numpy", "scipy", "torch"},
     "_optim": {"torch"},
     "_modules": {"numpy", "torch"},
     "networks": {"sklearn", "torch"},

@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
 from sklearn_ae import AutoencoderTransformer, summary
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae.corruptions import MaskingNoise, SwapNoise
 from sklearn_ae.likelihoods import Mixed
 from sklearn_ae.networks import MLP

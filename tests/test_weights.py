@@ -15,7 +15,7 @@ from skorch.callbacks import Callback
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
 from sklearn_ae._pca.start import fit_start
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._training.batches import Batches, Rows
 from sklearn_ae._weights import check_weights, resampled
 

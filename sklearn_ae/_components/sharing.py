@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_memory
 
 from sklearn_ae._components.ordered import OrderedFitting
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._utils import without_callbacks
 from sklearn_ae._version import __version__
 

@@ -20,7 +20,7 @@ from sklearn_ae._components.moments import code_moments
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._inference import apply_in_chunks, check_finite, chunk_rows
 from sklearn_ae._pca.start import centred_float32, centred_or_infinite
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._utils import (
     RandomStateLike,
     check_seed,

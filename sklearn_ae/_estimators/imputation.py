@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import as_given
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._utils import RandomStateLike
 from sklearn_ae._validation import check_count
 

@@ -10,7 +10,7 @@ from sklearn_ae._fitting.guard import Guarding
 from sklearn_ae._fitting.parameters import Parameters
 from sklearn_ae._modules.links import DomainError
 from sklearn_ae._pca.start import centred_rows, fit_start
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._splits.held_out import RowChooser
 from sklearn_ae._training.settings import make_net
 from sklearn_ae._utils import choose_device, random_stream

@@ -20,7 +20,7 @@ from sklearn_ae._modules.frames import (
 from sklearn_ae._modules.links import ClippedLink
 from sklearn_ae._modules.ordered import OrderedAutoencoder
 from sklearn_ae._modules.variational import VariationalAutoencoder
-from sklearn_ae._sparse.columns import highest, lowest, n_equal
+from sklearn_ae._rows.columns import highest, lowest, n_equal
 from sklearn_ae._utils import StrOptions, component, is_ours, resolve, seeded
 from sklearn_ae.corruptions._build import (
     CORRUPTIONS,

@@ -12,14 +12,14 @@ from sklearn.utils.extmath import randomized_svd
 
 from sklearn_ae._pca.noise import noise_of
 from sklearn_ae._pca.observed import axes_of_observed, signed
-from sklearn_ae._sparse.axes import (
+from sklearn_ae._rows.axes import (
     CentredRows,
     axes_by_products,
     is_randomized,
     randomized_axes,
 )
-from sklearn_ae._sparse.columns import squared_distances
-from sklearn_ae._sparse.rows import MOST_TOGETHER, SparseRows
+from sklearn_ae._rows.columns import squared_distances
+from sklearn_ae._rows.sparse import MOST_TOGETHER, SparseRows
 
 # Rows over columns from which the covariance, of so many columns at most, is the
 # cheaper way to principal axes; as in scikit-learn's PCA.

@@ -21,8 +21,10 @@ from sklearn_ae._pca.axes import (
     noise_of,
     scales_alone,
 )
-from sklearn_ae._sparse.columns import column_sums, highest, lowest
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.columns import column_sums, highest, lowest
+from sklearn_ae._rows.lazy import LazyRows
+from sklearn_ae._rows.sparse import SparseRows
+from sklearn_ae._rows.stored import StoredRows, is_large
 
 # A share of the variance below which float32 arithmetic sees nothing.
 NEGLIGIBLE = 1e-12
@@ -184,10 +186,17 @@ def centred_float32(X, mean):
 
 
 def centred_rows(X, mean):
-    """Return what `centred_float32` does; rows of sparse X stay sparse about -mean."""
-    centred = _minus(X, mean)
-    is_sparse = isinstance(X, SparseRows)
-    parts = (centred.matrix.data, centred.fill) if is_sparse else (centred,)
+    """Return what `centred_float32` does, but lazily if that saves a large copy.
+
+    Rows of sparse X stay sparse about -mean, those of large X stay where they are.
+    """
+    centred = stored = StoredRows(X, mean) if is_large(X) else None
+    if stored is None or any(np.isnan(part).any() for part in stored.blocks()):
+        centred = _minus(X, mean)
+    if isinstance(centred, SparseRows):
+        parts = centred.matrix.data, centred.fill
+    else:
+        parts = centred.blocks() if isinstance(centred, StoredRows) else (centred,)
     if any(np.isinf(part).any() for part in parts) or not np.isfinite(mean).all():
         raise ValueError(
             "X has values too large for float32, in which the network computes; "
@@ -225,7 +234,8 @@ def fit_start(X, n_components, init, random_state, weights=None):
     is_sparse = isinstance(X, SparseRows)
     unit = _unit(X, mean)
     # A sum has NaN where a value has, without an array of flags.
-    is_incomplete = not is_sparse and bool(np.isnan(rows.sum(dtype=np.float64)))
+    is_lazy = isinstance(rows, LazyRows)
+    is_incomplete = not is_lazy and bool(np.isnan(rows.sum(dtype=np.float64)))
     if init == "random":
         axes = scales_alone(X, mean, unit, n_components, weights)
     elif has_cheap_covariance(X.shape) and not is_incomplete:

@@ -6,7 +6,7 @@ they would speak for it, and several copies there would count as independent evi
 
 import numpy as np
 
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 
 # Values whose hashes are computed at a time, few enough for a processor's cache.
 HASHED_VALUES = 2**16
@@ -104,6 +104,6 @@ def _pairs(n):
 
 def _bits(rows):
     """Return float32 values as integers that are equal where the values are."""
-    values = rows + np.float32(0.0)  # -0.0 + 0.0 is 0.0
+    values = np.asarray(rows) + np.float32(0.0)  # -0.0 + 0.0 is 0.0
     values[np.isnan(values)] = np.nan
     return values.view(np.uint32)

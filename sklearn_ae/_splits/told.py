@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ae._arrays import as_numpy
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._utils import Described, StrOptions
 from sklearn_ae._validation import check_rows, refuse_empty_columns
 from sklearn_ae._weights import check_weights, resampled

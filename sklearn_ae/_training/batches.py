@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.lazy import LazyRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._weights import resampled
 
 # Values of the shuffled batches that are gathered at a time.
@@ -23,8 +24,8 @@ class Rows(Dataset):
 
     Parameters
     ----------
-    data : Tensor or SparseRows of shape (n_rows, n_features)
-        The rows, on the device or on the host; batches of sparse ones become dense.
+    data : Tensor or LazyRows of shape (n_rows, n_features)
+        The rows, on the device or on the host; batches of lazy ones become dense.
     valid : Rows or None
         Held-out rows.
     device : torch.device or None, default=None
@@ -45,9 +46,11 @@ class Rows(Dataset):
     @classmethod
     def for_device(cls, data, device, valid=None, **known):
         """Keep rows on the device if they fit there, else on the host."""
-        if not isinstance(data, SparseRows) and fits(data, device):
-            return cls(data.to(device), valid, **known)
-        return cls(data, valid, device, **known)
+        if isinstance(data, SparseRows) or not fits(data, device):
+            return cls(data, valid, device, **known)
+        if isinstance(data, LazyRows) and device.type == "cpu":
+            return cls(data, valid, device, **known)
+        return cls(as_tensor(data).to(device), valid, **known)
 
     def as_weighted(self, most):
         """Return some rows, so many at most, as often as their weights say."""
@@ -65,7 +68,7 @@ class Rows(Dataset):
         """Whether some rows miss values."""
         parts = [self.data] if self.valid is None else [self.data, self.valid.data]
         return any(
-            not isinstance(part, SparseRows) and bool(part.isnan().any())
+            not isinstance(part, LazyRows) and bool(part.isnan().any())
             for part in parts
         )
 
@@ -73,14 +76,14 @@ class Rows(Dataset):
         return len(self.data)
 
     def __getitem__(self, index):
-        if isinstance(self.data, SparseRows):
+        if isinstance(self.data, LazyRows):
             return as_tensor(self.data[[index]])[0], 0
         return self.data[index], 0
 
 
 def as_tensor(rows):
-    """Return rows as a tensor: sparse ones become dense."""
-    return torch.from_numpy(np.asarray(rows)) if isinstance(rows, SparseRows) else rows
+    """Return rows as a tensor: lazy ones become dense."""
+    return torch.from_numpy(np.asarray(rows)) if isinstance(rows, LazyRows) else rows
 
 
 def parts_of(rows, n_rows):
@@ -90,11 +93,11 @@ def parts_of(rows, n_rows):
 
 
 def fits(data, device):
-    """Whether a tensor leaves enough memory of a device for training."""
+    """Whether rows leave enough memory of a device for training."""
     if device.type != "cuda":
         return True
     free, _ = torch.cuda.mem_get_info(device)
-    return data.numel() * data.element_size() <= RESIDENT_SHARE * free
+    return math.prod(data.shape) * data.dtype.itemsize <= RESIDENT_SHARE * free
 
 
 def weighted(terms, weights):
@@ -201,6 +204,6 @@ class Batches:
     def _gathered(self, start, stop, order):
         if order is None:
             return as_tensor(self.data[start:stop])
-        if isinstance(self.data, SparseRows):
+        if isinstance(self.data, LazyRows):
             return as_tensor(self.data[order[start:stop].numpy()])
         return self.data.index_select(0, order[start:stop])

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.lazy import LazyRows
 from sklearn_ae._training import defaults
 from sklearn_ae._training.batches import Rows
 from sklearn_ae._training.callbacks import TellProgress, telling
@@ -20,7 +20,7 @@ from sklearn_ae._training.schedule import WARM_UP, budget_for
 
 def all_rows(rows, net, valid=None, **known):
     """Return all rows to train on, with those held out and what else is known."""
-    if not isinstance(rows, SparseRows):
+    if not isinstance(rows, LazyRows):
         rows = torch.from_numpy(np.ascontiguousarray(rows))
     return Rows.for_device(rows, torch.device(net.device), valid, **known)
 

@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae.losses import AbsoluteError
 from sklearn_ae.networks import MLP
 

@@ -14,7 +14,7 @@ from sklearn_ae._fitting.verdict import (
     look_for_likelihood,
     look_for_structure,
 )
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._training.batches import Rows
 
 SIZES = [30, 200, 600]

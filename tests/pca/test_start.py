@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from sklearn_ae._modules.frames import NOISE_FLOOR
 from sklearn_ae._pca.start import centred_float32, column_means, fit_start
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 
 
 def start_of(X, n_components=2, init="pca"):

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits, load_iris, make_swiss_roll
 from sklearn.decomposition import PCA
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._splits.copies import originals, row_hashes
 from sklearn_ae._splits.held_out import hold_out, split_rows
 from sklearn_ae._splits.told import Told

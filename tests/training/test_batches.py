@@ -6,7 +6,7 @@ import torch
 from scipy import sparse
 
 from sklearn_ae import AutoencoderTransformer
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._training.batches import (
     FEWEST_BOUNDED,
     Batches,

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_ae._sparse.columns import (
+from sklearn_ae._rows.columns import (
     column_sums,
     highest,
     lowest,
     n_equal,
     squared_distances,
 )
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 
 DENSE = np.array([[0.0, 2, 0, 4], [-1, 0, 0, 3], [1, 3, 0, 3], [0, 5, 0, 7]])
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 
 
 def lowest(X):

@@ -5,13 +5,13 @@ import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from sklearn_ae._sparse.axes import (
+from sklearn_ae._rows.axes import (
     CentredRows,
     axes_by_products,
     is_randomized,
     randomized_axes,
 )
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows.sparse import SparseRows
 
 
 def sparse_rows(n_rows, n_features, seed=0):

@@ -1,18 +1,18 @@
 """Rows of a sparse table, which become dense where they are looked at."""
 
 import numpy as np
-import torch
 from scipy.sparse import csr_array, vstack
+
+from sklearn_ae._rows.lazy import LazyRows
 
 # Numbers up to which a table is dense as a whole, where it has to be: those of a block.
 MOST_TOGETHER = 2**21
 
 
-class SparseRows:
+class SparseRows(LazyRows):
     """Rows of which one value in each column, mostly zero, is not stored.
 
-    Indexing selects rows, and copies no more than is stored of them. ``np.asarray``
-    makes rows dense; whoever calls it says how many at a time.
+    Indexing copies no more than is stored of the selected rows.
 
     Parameters
     ----------
@@ -21,10 +21,6 @@ class SparseRows:
     fill : ndarray of shape (n_features,) or None, default=None
         The values that are not stored; None is zero.
     """
-
-    ndim = 2
-    #: Where torch finds it.
-    device = torch.device("cpu")
 
     def __init__(self, matrix, fill=None):
         self.matrix = matrix
@@ -47,15 +43,8 @@ class SparseRows:
         return self.matrix.shape
 
     @property
-    def size(self):
-        return self.shape[0] * self.shape[1]
-
-    @property
     def dtype(self):
         return self.matrix.dtype
-
-    def __len__(self):
-        return self.shape[0]
 
     def __getitem__(self, index):
         if not isinstance(index, slice):

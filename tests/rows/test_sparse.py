@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_ae._sparse import rows as rows_module
-from sklearn_ae._sparse.rows import SparseRows
+from sklearn_ae._rows import sparse as module
+from sklearn_ae._rows.sparse import SparseRows
 
 
 @pytest.fixture(params=[np.int32, np.int64], ids=["32 bits", "64 bits"])
@@ -68,7 +68,7 @@ def test_new_values_leave_the_rows_as_they_were(matrix):
 
 @pytest.mark.parametrize("most", [1, 9, 100])
 def test_blocks_are_bounded_and_are_all_rows(matrix, monkeypatch, most):
-    monkeypatch.setattr(rows_module, "MOST_TOGETHER", most)
+    monkeypatch.setattr(module, "MOST_TOGETHER", most)
     blocks = list(SparseRows(matrix).blocks())
     assert all(block.size <= max(most, 4) for block in blocks)
     np.testing.assert_array_equal(np.concatenate(blocks), matrix.toarray())

@@ -1,0 +1,73 @@
+"""Rows of a large dense table, which stays where it is: in memory or on a disk."""
+
+import numpy as np
+
+from sklearn_ae._rows.lazy import LazyRows
+
+# Numbers from which a table is not copied as a whole, and those of a block.
+LARGE, BLOCK = 2**24, 2**21
+
+
+class StoredRows(LazyRows):
+    """Rows of a table less a mean, as float32 where they are looked at.
+
+    Parameters
+    ----------
+    table : ndarray or memmap of shape (n_all_rows, n_features)
+        Never modified.
+    mean : ndarray of shape (n_features,)
+        In whose dtype it is subtracted.
+    chosen : ndarray of int or None, default=None
+        Which rows of the table they are; None is all.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, table, mean, chosen=None):
+        self.table = table
+        self.mean = mean
+        self.chosen = chosen
+
+    @property
+    def shape(self):
+        n_rows = len(self.table if self.chosen is None else self.chosen)
+        return n_rows, self.table.shape[1]
+
+    def __getitem__(self, index):
+        if not isinstance(index, slice):
+            index = np.asarray(index)
+        if self.chosen is not None:
+            return StoredRows(self.table, self.mean, self.chosen[index])
+        if isinstance(index, slice):
+            return StoredRows(self.table[index], self.mean)
+        if index.dtype == bool:
+            index = np.flatnonzero(index)
+        return StoredRows(self.table, self.mean, index)
+
+    def __array__(self, dtype=None, copy=None):
+        table = self.table if self.chosen is None else self.table[self.chosen]
+        centred = np.empty(table.shape, dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            # Into the array: there is no copy in double precision.
+            np.subtract(
+                table,
+                self.mean,
+                out=centred,
+                dtype=self.mean.dtype,
+                casting="same_kind",
+            )
+        return centred if dtype is None else centred.astype(dtype, copy=False)
+
+    def blocks(self):
+        """Yield the rows, some at a time, as dense arrays of a bounded size."""
+        n_rows = max(1, BLOCK // self.shape[1])
+        for start in range(0, len(self), n_rows):
+            yield np.asarray(self[start : start + n_rows])
+
+
+def is_large(X):
+    """Whether a copy of a table would be a burden, and its rows are quickly read.
+
+    Those of a table that is stored column by column are not.
+    """
+    return isinstance(X, np.ndarray) and X.size >= LARGE and X.flags.c_contiguous
