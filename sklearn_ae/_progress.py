@@ -132,10 +132,10 @@ def fitted_so_far(estimator, X, sample_weight, keeps_axes):
     X = check_rows(twin, X, reset=False)
     X, weights = weighted_rows(twin, X, sample_weight, fewest=1)
     twin._bound_networks(X)
-    X = Told(weights=weights).as_weighted(X, twin._stream)
     # One row tells no variance.
     if not keeps_axes and len(X) > 1:
-        twin._choose_axes(X, continued=True)
+        twin._choose_axes(X, continued=True, weights=weights)
+    X = Told(weights=weights).as_weighted(X, twin._stream)
     twin._describe_fit(X, None)
     return vars(twin)
 

@@ -1,5 +1,7 @@
 """Weights of rows: how they are read, and rows drawn by them."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.utils.validation import check_array, check_consistent_length
 
@@ -28,7 +30,15 @@ def check_weights(sample_weight, X):
         If one is negative or not finite, if all are zero, or if there are not as many
         as rows.
     """
-    if sample_weight is None or np.isscalar(sample_weight):
+    if sample_weight is None:
+        return None
+    if np.isscalar(sample_weight):
+        is_number = isinstance(sample_weight, Real)
+        if not is_number or not 0 < sample_weight < np.inf:
+            raise ValueError(
+                "sample_weight must be a weight for each row, a number above 0 or "
+                f"None. Got {sample_weight!r} instead."
+            )
         return None
     weights = as_numpy(sample_weight, "sample_weight")
     weights = check_array(

@@ -94,6 +94,19 @@ def test_weights_are_checked(make, rng, weights, words):
         make().fit(X, sample_weight=weights)
 
 
+@pytest.mark.parametrize("weight", ["balanced", -1, 0, np.nan, np.inf, True])
+def test_a_single_weight_is_a_number_above_zero(make, rng, weight):
+    X = rng.normal(size=(40, 3))
+    if weight is True:
+        make().fit(X, sample_weight=weight)
+        return
+    model = make()
+    with pytest.raises(ValueError, match="sample_weight must be a weight"):
+        model.fit(X, sample_weight=weight)
+    with pytest.raises(ValueError, match="sample_weight must be a weight"):
+        make().fit(X).score(X, sample_weight=weight)
+
+
 def test_a_column_without_values_is_found_among_rows_of_some_weight(make):
     X = np.array([[1.0, np.nan], [2.0, np.nan], [3.0, 1.0]])
     with pytest.raises(ValueError, match="no value in column 1"):
@@ -322,3 +335,17 @@ def test_sparse_rows_take_weights_and_held_out_rows(make, rng):
     for model in given:
         assert model.guard_.n_rows == 9
         np.testing.assert_allclose(model.transform(X), given[0].transform(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("fit", ["fit", "partial_fit"])
+def test_codes_are_white_by_the_weights(make_ae, curved, fit):
+    weights = np.where(curved[:, 0] > 0, 20.0, 1.5)
+    model = make_ae(whiten=True, guard=False, max_epochs=4)
+    codes = getattr(model, fit)(curved, sample_weight=weights).transform(curved)
+    mean = np.average(codes, axis=0, weights=weights)
+    np.testing.assert_allclose(mean, 0, atol=1e-4)
+    total = weights.sum()
+    if (weights != np.rint(weights)).any():
+        total = len(weights)
+    covariance = np.cov(codes, rowvar=False, aweights=weights, ddof=0)
+    np.testing.assert_allclose(covariance * total / (total - 1), np.eye(2), atol=1e-3)

@@ -27,7 +27,7 @@ class Moments:
     with_features: np.ndarray
 
 
-def code_moments(net, X, prepare, n_rows, unit):
+def code_moments(net, X, prepare, n_rows, unit, weights=None):
     """Return the moments of inner codes, summed in double precision.
 
     Parameters
@@ -42,6 +42,8 @@ def code_moments(net, X, prepare, n_rows, unit):
         Rows of a chunk.
     unit : float
         Scale of the features, so that no product is out of range.
+    weights : ndarray of shape (n_rows,) or None, default=None
+        Weights of the rows, whose sum is the number of rows that they stand for.
 
     Raises
     ------
@@ -55,22 +57,27 @@ def code_moments(net, X, prepare, n_rows, unit):
     feature_sums = np.zeros(n_features)
     mixed = np.zeros((n_features, n_components))
     with own_modes(inference=True):
-        for _, x in chunks(net, X, prepare, n_rows):
+        for rows, x in chunks(net, X, prepare, n_rows):
             inner = net.module_.inner_codes(x)
             codes = check_finite(inner.cpu().numpy()).astype(np.float64)
             if offset is None:
                 # Next to the mean, so that nothing cancels.
                 offset = codes.mean(axis=0)
             codes -= offset
-            sums += codes.sum(axis=0)
-            products += codes.T @ codes
             x = x.nan_to_num() / unit
-            feature_sums += x.sum(0).cpu().numpy()
             near = inner - inner.new_tensor(offset)
-            mixed += (x.T @ near).cpu().numpy()
-    centre = sums / len(X)
+            weighed, weighed_x = codes, x
+            if weights is not None:
+                weighed = codes * weights[rows, np.newaxis]
+                weighed_x = x * x.new_tensor(weights[rows])[:, None]
+            sums += weighed.sum(axis=0)
+            products += codes.T @ weighed
+            feature_sums += weighed_x.sum(0).cpu().numpy()
+            mixed += (weighed_x.T @ near).cpu().numpy()
+    total = len(X) if weights is None else weights.sum()
+    centre = sums / total
     return Moments(
         mean=offset + centre,
-        covariance=(products - np.outer(sums, centre)) / (len(X) - 1),
+        covariance=(products - np.outer(sums, centre)) / (total - 1),
         with_features=mixed - np.outer(feature_sums, centre),
     )

@@ -76,7 +76,7 @@ def _trained(estimator, n_components, X, told):
     twin = without_callbacks(clone(estimator))
     twin.set_params(n_components=n_components, memory=None)
     memory = _memory(estimator.memory)
-    arguments = told.arguments()
+    X, arguments = told.call(X)
     key = _key(twin, X, arguments)
     try:
         with _one_at_a_time(memory, key):

@@ -131,13 +131,14 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
     validation_fraction : "auto", float or None, default="auto"
         Share of the rows to hold out. "auto" is a tenth, or a quarter of them up to 50
         rows where that is more, and at most 4000 rows. Exact copies of a row are never
-        on both sides, and count as one row held out. None holds out none, which needs
-        ``early_stopping=False, guard=False``.
+        on both sides where single rows are drawn, and count as one. None holds out
+        none, which needs ``early_stopping=False, guard=False``.
     validation_split : {"random", "last"} or splitter, default="random"
         Which rows are held out. "random" draws them; "last" takes the last ones, for
         rows in the order of time, `model_selection.LastRows` with a gap as well; of a
         splitter of `sklearn.model_selection` the first split is taken, which gets the y
-        and the `groups` of ``fit``. A warm start holds the same rows out again.
+        and the `groups` of ``fit``. A warm start that is told the same holds the same
+        rows out again.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs without improvement before training stops. "auto" is two thirds of the
         epochs, and leaves that to ``max_epochs="auto"``.
@@ -355,7 +356,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         before = baseline.mean()
         return float(1 - losses.mean() / before) if before > 0 else 0.0
 
-    def _choose_axes(self, X, continued):
+    def _choose_axes(self, X, continued, weights):
         """Turn the codes to PCA's convention, unless a penalty is about columns."""
         scale = self._code_scale()
         if self._has_pca_s_codes(X, continued):
@@ -364,9 +365,9 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         elif leave_axes_free(self.penalty):
             # Of ordered codes the first columns stay a code on their own.
             turned = triangular_axes if self._is_ordered() else principal_axes
-            axes = turned(self._code_moments(X), scale, self.whiten)
+            axes = turned(self._code_moments(X, weights), scale, self.whiten)
         elif self.whiten:
-            axes = kept_axes(scale, own_deviations(self._code_moments(X)))
+            axes = kept_axes(scale, own_deviations(self._code_moments(X, weights)))
         else:
             axes = kept_axes(scale)
         self.net_.module_.axes.take(*axes)

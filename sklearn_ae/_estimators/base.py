@@ -72,9 +72,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         with np.errstate(over="ignore", invalid="ignore"):
             return bool(np.isfinite(X.sum()))
 
-    def _code_moments(self, X):
+    def _code_moments(self, X, weights):
         n_rows = chunk_rows(max(self.n_features_in_, self.n_components_))
-        return code_moments(self.net_, X, self._centred, n_rows, self._unit)
+        return code_moments(self.net_, X, self._centred, n_rows, self._unit, weights)
 
     def _code_scale(self):
         """Return what brings inner codes to X's units."""

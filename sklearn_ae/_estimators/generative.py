@@ -92,14 +92,14 @@ class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
         noise = rng.standard_normal((n_draws, *mean.shape))
         return as_given((mean + deviation * noise).astype(np.float32), X)
 
-    def _choose_axes(self, X, continued):
+    def _choose_axes(self, X, continued, weights):
         """Order the columns: a turn would make a posterior's columns dependent."""
         is_in_order = self._has_pca_s_codes(X, continued)
         scale = self._code_scale()
         if is_in_order or not leave_axes_free(self.penalty):
             axes = kept_axes(scale)
         else:
-            axes = sorted_axes(self._code_moments(X), scale)
+            axes = sorted_axes(self._code_moments(X, weights), scale)
         self.net_.module_.axes.take(*axes)
 
     # ---- samples

@@ -127,13 +127,14 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     validation_fraction : "auto", float or None, default="auto"
         Share of the rows to hold out. "auto" is a tenth, or a quarter of them up to 50
         rows where that is more, and at most 4000 rows. Exact copies of a row are never
-        on both sides, and count as one row held out. None holds out none, which needs
-        ``early_stopping=False, guard=False``.
+        on both sides where single rows are drawn, and count as one. None holds out
+        none, which needs ``early_stopping=False, guard=False``.
     validation_split : {"random", "last"} or splitter, default="random"
         Which rows are held out. "random" draws them; "last" takes the last ones, for
         rows in the order of time, `model_selection.LastRows` with a gap as well; of a
         splitter of `sklearn.model_selection` the first split is taken, which gets the y
-        and the `groups` of ``fit``. A warm start holds the same rows out again.
+        and the `groups` of ``fit``. A warm start that is told the same holds the same
+        rows out again.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs without improvement before training stops. "auto" is two thirds of the
         epochs.

@@ -18,7 +18,7 @@ from sklearn_ae._pca.start import (
 from sklearn_ae._progress import told_to_callbacks
 from sklearn_ae._splits.held_out import hold_out
 from sklearn_ae._splits.neighbours import warn_of_neighbours
-from sklearn_ae._splits.told import SPLIT_CONSTRAINT, told_by, weighted_rows
+from sklearn_ae._splits.told import SPLIT_CONSTRAINT, Told, told_by, weighted_rows
 from sklearn_ae._training.run import all_rows, restored_on_error, run, tell_interrupt
 from sklearn_ae._training.settings import (
     TRAINING_CONSTRAINTS,
@@ -85,7 +85,7 @@ class Fitting(Beginning, metaclass=ABCMeta):
         """Better what training gave, by the held-out rows; nothing by default."""
 
     @abstractmethod
-    def _choose_axes(self, X, continued):
+    def _choose_axes(self, X, continued, weights):
         """Choose the axes that codes are handed out in, of the training rows X."""
 
     @abstractmethod
@@ -169,11 +169,10 @@ class Fitting(Beginning, metaclass=ABCMeta):
                 with restored_on_error(self.net_):
                     compared = self._train(rows, told, continued=True)
                     self._bound_networks(X)
-                    X = told.as_weighted(X, self._stream)
                     # One row tells no variance.
                     if len(rows) > 1:
-                        self._choose_axes(X, continued)
-                    self._finish(X, compared)
+                        self._choose_axes(X, continued, told.weights)
+                    self._finish(told.as_weighted(X, self._stream), compared)
             elif not self._recalled(X, told):
                 rows, start = self._begin(X, told.weights)
                 rows = self._with_given(rows, told)
@@ -183,9 +182,8 @@ class Fitting(Beginning, metaclass=ABCMeta):
                 if told.is_left_to_chance and is_kept:
                     warn_of_neighbours(rows, stacklevel=3)
                 self._bound_networks(X)
-                X = told.as_weighted(X, self._stream)
-                self._choose_axes(X, continued)
-                self._finish(X, compared)
+                self._choose_axes(X, continued, told.weights)
+                self._finish(told.as_weighted(X, self._stream), compared)
         tell_interrupt(self.net_)
         return self
 
@@ -245,8 +243,9 @@ class Fitting(Beginning, metaclass=ABCMeta):
                 self._forget_comparison()
                 self._bound_networks(X)
                 if first:
-                    self._choose_axes(X, continued=False)
-                self._finish(X, None)
+                    self._choose_axes(X, continued=False, weights=weights)
+                told = Told(weights=weights)
+                self._finish(told.as_weighted(X, self._stream), None)
         tell_interrupt(self.net_)
         return self
 

@@ -78,6 +78,12 @@ class GuardResult:
         return self.pca != "PCA"
 
     @property
+    def _test_in_words(self):
+        if math.isnan(self.statistic):
+            return "one piece of evidence tells nothing"
+        return f"t = {self.statistic:.3g}, p = {self.p_value:.2g}"
+
+    @property
     def evidence(self) -> str:
         """What was found on the held-out rows, in words."""
         if self.level is None:
@@ -91,7 +97,7 @@ class GuardResult:
         found = (
             f"on {self.n_rows} held-out {rows} the network's loss is "
             f"{self.network_loss:.6g}, that of {self.pca} {self.pca_loss:.6g}{unit} "
-            f"(t = {self.statistic:.3g}, p = {self.p_value:.2g}; {needed})"
+            f"({self._test_in_words}; {needed})"
         )
         if self.error_ratio is None:
             return found

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._splits.copies import originals
 from sklearn_ae._training.defaults import n_validation_rows
 from sklearn_ae._training.run import all_rows
@@ -170,23 +171,46 @@ def _by_group(told, rng):
 
 def _by_splitter(rows, told, rng):
     """Take the first split of a splitter."""
-    splitter, groups = told.splitter, told.groups
+    splitter, whole = told.splitter, told.whole
+    given, groups = rows, told.groups
+    if whole is not None:
+        given, groups = whole.X, whole.groups
     if getattr(splitter, "random_state", 0) is None:
         # So that the estimator's own makes a fit reproducible.
         splitter.random_state = rng.randint(2**31)
-    sides = next(iter(splitter.split(rows, told.y, groups)))
-    trained_on, held_out = map(np.asarray, sides)
+    # What it has is what is indexed, not how.
+    table = given.matrix if isinstance(given, SparseRows) else given
+    sides = next(iter(splitter.split(table, told.y, groups)), ((), ()))
+    places = np.arange(len(rows))
+    if whole is not None:
+        places = np.full(len(given), -1)
+        places[whole.kept] = np.arange(len(rows))
+    trained_on, held_out = (_places(places, side, splitter) for side in sides)
     for side, indices in (("to train on", trained_on), ("to hold out", held_out)):
         if len(indices) == 0:
             raise ValueError(
                 f"The first split of validation_split={splitter!r} has no rows {side}; "
                 "give it shares that leave some on both sides."
             )
-    if groups is not None:
-        group = np.unique(groups, return_inverse=True)[1]
+    if told.groups is not None:
+        group = np.unique(told.groups, return_inverse=True)[1]
     elif isinstance(splitter, LastRows) and splitter.gap > 0:
         # Windows within a gap of each other share values.
-        group = np.arange(len(rows)) // (splitter.gap + 1)
+        group = np.arange(len(places))[places >= 0] // (splitter.gap + 1)
     else:
         group = None
     return Split(rng.permutation(trained_on), held_out, group)
+
+
+def _places(places, indices, splitter):
+    """Return where the rows of some indices are, without those that are not there."""
+    indices = np.asarray(indices)
+    if indices.dtype != bool:
+        indices = indices.astype(np.intp)
+    try:
+        found = places[indices]
+    except IndexError as error:
+        raise ValueError(
+            f"validation_split={splitter!r} gave what are no rows of X: {error}."
+        ) from None
+    return found[found >= 0]

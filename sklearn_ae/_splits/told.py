@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 from sklearn.base import clone
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ae._arrays import as_numpy
 from sklearn_ae._rows.sparse import SparseRows
@@ -27,6 +27,24 @@ SPLIT_CONSTRAINT = [
 
 
 @dataclass(frozen=True)
+class Whole:
+    """All rows that a fit was given, those of no weight as well.
+
+    Attributes
+    ----------
+    X : ndarray or SparseRows of shape (n_all_rows, n_features)
+    groups, weights : ndarray of shape (n_all_rows,) or None
+    kept : ndarray of int
+        Those that are left.
+    """
+
+    X: Any
+    groups: Any
+    weights: Any
+    kept: np.ndarray
+
+
+@dataclass(frozen=True)
 class Told:
     """What is known of rows beside their values.
 
@@ -37,13 +55,15 @@ class Told:
     splitter : splitter or None
         A copy of that of `validation_split`; None is at random.
     y : array-like or None
-        What a splitter may stratify by.
+        What a splitter may stratify by, of all rows.
     groups : ndarray of shape (n_rows,) or None
         Rows of one group are never on both sides.
     X_val : ndarray of shape (n_held_out, n_features) or None
         Rows to hold out.
     weights : ndarray of shape (n_rows,) or None
         Weights of the rows, above zero; None where all count alike.
+    whole : Whole or None
+        The rows before some of no weight were left out; None where there were none.
     """
 
     fraction: Any = "auto"
@@ -52,20 +72,29 @@ class Told:
     groups: np.ndarray | None = None
     X_val: np.ndarray | None = None
     weights: np.ndarray | None = None
+    whole: Whole | None = None
 
     @property
     def is_left_to_chance(self):
         """Whether single rows are drawn: nothing was said of how they depend."""
         return self.splitter is self.groups is self.X_val is None
 
-    def arguments(self):
-        """Return what another call of ``fit`` needs to be told the same."""
-        return {
+    def call(self, X):
+        """Return the rows and the arguments by which another ``fit`` is told the same.
+
+        Parameters
+        ----------
+        X : ndarray or SparseRows
+            The rows that are left.
+        """
+        whole = self.whole or Whole(X, self.groups, self.weights, np.arange(len(X)))
+        arguments = {
             "y": self.y,
-            "groups": self.groups,
+            "groups": whole.groups,
             "X_val": self.X_val,
-            "sample_weight": self.weights,
+            "sample_weight": whole.weights,
         }
+        return whole.X, arguments
 
     def as_weighted(self, X, rng):
         """Return rows of X as often as their weights say, for what knows no weights."""
@@ -74,8 +103,8 @@ class Told:
         return X[resampled(self.weights, len(X), rng.random_sample())]
 
 
-def weighted_rows(estimator, X, sample_weight, *others, fewest=2):
-    """Return the rows of some weight, their weights, and what else has such rows.
+def weighted_rows(estimator, X, sample_weight, fewest=2):
+    """Return the rows of some weight, and their weights.
 
     Parameters
     ----------
@@ -85,8 +114,6 @@ def weighted_rows(estimator, X, sample_weight, *others, fewest=2):
         Checked rows.
     sample_weight : array-like of shape (n_rows,), float or None
         As ``fit`` was given it.
-    *others : array-like of length n_rows or None
-        What goes with the rows.
     fewest : int, default=2
         How many are needed.
 
@@ -97,10 +124,9 @@ def weighted_rows(estimator, X, sample_weight, *others, fewest=2):
     """
     weights = check_weights(sample_weight, X)
     if weights is None or (weights > 0).all():
-        return X, weights, *others
-    counts = np.flatnonzero(weights)
-    check_consistent_length(X, *(other for other in others if other is not None))
-    X, weights = X[counts], weights[counts]
+        return X, weights
+    kept = np.flatnonzero(weights)
+    X, weights = X[kept], weights[kept]
     if len(X) < fewest:
         raise ValueError(
             f"sample_weight is above zero for {len(X)} row, but "
@@ -108,8 +134,7 @@ def weighted_rows(estimator, X, sample_weight, *others, fewest=2):
         )
     if fewest > 1 and not isinstance(X, SparseRows):
         refuse_empty_columns(estimator, X)
-    others = (None if other is None else np.asarray(other)[counts] for other in others)
-    return X, None if (weights == weights[0]).all() else weights, *others
+    return X, None if (weights == weights[0]).all() else weights
 
 
 def told_by(estimator, X, y, X_val, groups, sample_weight):
@@ -137,11 +162,18 @@ def told_by(estimator, X, y, X_val, groups, sample_weight):
     fraction, rule = estimator.validation_fraction, estimator.validation_split
     is_splitter = not isinstance(rule, str)
     y = as_numpy(y, "y") if is_splitter and y is not None else None
-    groups = None if groups is None else as_numpy(groups, "groups")
-    X, weights, y, groups = weighted_rows(estimator, X, sample_weight, y, groups)
+    groups = None if groups is None else _checked_groups(groups, X)
+    whole, (X, weights) = X, weighted_rows(estimator, X, sample_weight)
+    if len(X) < len(whole):
+        given = check_weights(sample_weight, whole)
+        whole = Whole(whole, groups, given, np.flatnonzero(given))
+        groups = None if groups is None else groups[whole.kept]
+    else:
+        whole = None
+    weighting = {"weights": weights, "whole": whole}
     if X_val is not None:
         _refuse_beside_rows(fraction, rule, groups)
-        return X, Told(X_val=_checked(estimator, X_val, X), weights=weights)
+        return X, Told(X_val=_checked(estimator, X_val, X), **weighting)
     if is_splitter and fraction != "auto":
         raise ValueError(
             f"validation_fraction={fraction!r} has no effect beside "
@@ -149,16 +181,36 @@ def told_by(estimator, X, y, X_val, groups, sample_weight):
             "validation_fraction='auto'."
         )
     if groups is not None:
-        groups = column_or_1d(groups)
-        check_consistent_length(X, groups)
         _refuse_groups(fraction, rule)
     if not is_splitter:
         last = LastRows(fraction) if rule == "last" and fraction is not None else None
-        return X, Told(fraction, last, groups=groups, weights=weights)
+        return X, Told(fraction, last, groups=groups, **weighting)
     if y is not None:
-        check_consistent_length(X, y)
+        check_consistent_length(X if whole is None else whole.X, y)
     splitter = clone(rule, safe=False)
-    return X, Told(splitter=splitter, y=y, groups=groups, weights=weights)
+    return X, Told(splitter=splitter, y=y, groups=groups, **weighting)
+
+
+def _checked_groups(groups, X):
+    """Return the group of each row as an array."""
+    given = as_numpy(groups, "groups")
+    groups = np.asarray(given)
+    if groups.ndim == 2 and groups.shape[1] == 1:
+        groups = groups.ravel()
+    if groups.ndim != 1:
+        raise ValueError(
+            f"groups must have one value for each row of X. Got an array of "
+            f"{groups.ndim} dimensions instead."
+        )
+    check_consistent_length(X, groups)
+    # As they were given: NumPy makes a word of NaN beside words.
+    missing = list(map(_is_missing, np.asarray(given, dtype=object).ravel().tolist()))
+    if any(missing):
+        raise ValueError(
+            f"groups has no value for row {missing.index(True)}; give each row the "
+            "group that it is of, one of its own if it is of none."
+        )
+    return groups
 
 
 def _checked(estimator, X_val, X):
@@ -171,6 +223,11 @@ def _checked(estimator, X_val, X):
     if isinstance(X, SparseRows) and not isinstance(X_val, SparseRows):
         return SparseRows(csr_array(X_val))
     return X_val if isinstance(X, SparseRows) else np.asarray(X_val)
+
+
+def _is_missing(value):
+    """Whether it is None, or differs from itself or cannot tell: NaN and NA."""
+    return value is None or (value == value) is not True
 
 
 def _refuse_beside_rows(fraction, rule, groups):

@@ -3,7 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.model_selection import GroupShuffleSplit, KFold, ShuffleSplit
+from scipy import sparse
+from sklearn.model_selection import (
+    GroupShuffleSplit,
+    KFold,
+    PredefinedSplit,
+    ShuffleSplit,
+)
 
 from sklearn_ae.model_selection import LastRows
 
@@ -83,3 +89,70 @@ def test_a_splitter_is_used_as_a_copy(make, X):
     make(validation_split=splitter).fit(X, groups=np.arange(40) // 4)
     np.testing.assert_array_equal(stream.get_state()[1], before)
     assert splitter.random_state is stream
+
+
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
+def test_each_row_needs_a_group(make, X, gap):
+    groups = [1.0] * 20 + [2.0] * 19 + [gap]
+    words = [gap if value is gap else str(value) for value in groups]
+    for given in (groups, words, pd.Series(groups, dtype=object)):
+        with pytest.raises(ValueError, match="groups has no value for row 39"):
+            make().fit(X, groups=given)
+
+
+@pytest.mark.parametrize("groups", ["subject", np.zeros((40, 2))])
+def test_groups_are_one_value_a_row(make, X, groups):
+    with pytest.raises(ValueError, match="groups must have one value for each row"):
+        make().fit(X, groups=groups)
+
+
+def test_columns_are_taken_as_groups(make, X):
+    groups = np.arange(40) // 4
+    column = make().fit(X, groups=groups[:, np.newaxis])
+    assert repr(column.guard_) == repr(make().fit(X, groups=groups).guard_)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (PredefinedSplit(np.full(40, -1)), "has no rows to train on"),
+        ([], None),
+        (PredefinedSplit(np.r_[np.zeros(60), np.full(40, -1)]), "what are no rows"),
+    ],
+)
+def test_splitters_that_do_not_fit_are_refused(make, X, rule, words):
+    with pytest.raises(ValueError, match=words or "'validation_split' parameter"):
+        make(validation_split=rule).fit(X)
+
+
+class FromRow:
+    """A splitter that holds out the rows from one on, by masks."""
+
+    def __init__(self, first):
+        self.first = first
+
+    def split(self, X, y=None, groups=None):
+        held_out = np.arange(X.shape[0]) >= self.first
+        yield ~held_out, held_out
+
+
+def test_splitters_may_give_masks(make, X):
+    model = make(validation_split=FromRow(30)).fit(X)
+    assert model.guard_.n_rows == 10
+    other = make(validation_split=LastRows(0.25)).fit(X)
+    assert repr(model.guard_) == repr(other.guard_)
+    for rows in (sparse.csr_array(X), sparse.coo_array(X)):
+        assert make(validation_split=FromRow(30)).fit(rows).guard_.n_rows == 10
+
+
+def test_splitters_see_rows_of_no_weight_too(make, X):
+    """Their indices are those of all rows."""
+    weights = np.where(np.arange(40) < 15, 0, 1)
+    groups = np.arange(40) // 5
+    for some, rest in (({}, {}), ({"groups": groups}, {"groups": groups[15:]})):
+        rule = FromRow(30)
+        model = make(validation_split=rule).fit(X, sample_weight=weights, **some)
+        assert model.guard_.n_rows == 10
+        alone = make(validation_split=FromRow(15)).fit(X[15:], **rest)
+        assert repr(model.guard_) == repr(alone.guard_)
+        np.testing.assert_array_equal(model.transform(X), alone.transform(X))
