@@ -133,8 +133,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Which rows are held out. "random" draws them; "last" takes the last ones, for
         rows in the order of time, `model_selection.LastRows` with a gap as well; of a
         splitter of `sklearn.model_selection` the first split is taken, which gets the y
-        and the `groups` of ``fit``. A warm start that is told the same holds the same
-        rows out again.
+        and the `groups` of ``fit``. A warm start told the same holds out the same.
     n_iter_no_change : "auto" or int, default="auto"
         Epochs without improvement before training stops. "auto" is two thirds of the
         epochs.
