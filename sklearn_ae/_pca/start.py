@@ -190,14 +190,19 @@ def centred_rows(X, mean):
 
     Rows of sparse X stay sparse about -mean, those of large X stay where they are.
     """
-    centred = stored = StoredRows(X, mean) if is_large(X) else None
-    if stored is None or any(np.isnan(part).any() for part in stored.blocks()):
-        centred = _minus(X, mean)
-    if isinstance(centred, SparseRows):
-        parts = centred.matrix.data, centred.fill
+    if is_large(X):
+        centred = StoredRows(X, mean)
+        # One pass for both: the table may be on a disk.
+        flaws = [(np.isinf(x).any(), np.isnan(x).any()) for x in centred.blocks()]
+        is_out_of_range, is_incomplete = np.any(flaws, axis=0)
+        if is_incomplete:
+            centred = _minus(X, mean)
     else:
-        parts = centred.blocks() if isinstance(centred, StoredRows) else (centred,)
-    if any(np.isinf(part).any() for part in parts) or not np.isfinite(mean).all():
+        centred = _minus(X, mean)
+        is_sparse = isinstance(centred, SparseRows)
+        parts = (centred.matrix.data, centred.fill) if is_sparse else (centred,)
+        is_out_of_range = any(np.isinf(part).any() for part in parts)
+    if is_out_of_range or not np.isfinite(mean).all():
         raise ValueError(
             "X has values too large for float32, in which the network computes; "
             "scale X, for instance with StandardScaler."

@@ -122,7 +122,10 @@ def weighted_rows(estimator, X, sample_weight, fewest=2):
     ValueError
         If the weights are none, or leave too few rows or a column without values.
     """
-    weights = check_weights(sample_weight, X)
+    return _of_some_weight(estimator, X, check_weights(sample_weight, X), fewest)
+
+
+def _of_some_weight(estimator, X, weights, fewest=2):
     if weights is None or (weights > 0).all():
         return X, weights
     kept = np.flatnonzero(weights)
@@ -163,13 +166,11 @@ def told_by(estimator, X, y, X_val, groups, sample_weight):
     is_splitter = not isinstance(rule, str)
     y = as_numpy(y, "y") if is_splitter and y is not None else None
     groups = None if groups is None else _checked_groups(groups, X)
-    whole, (X, weights) = X, weighted_rows(estimator, X, sample_weight)
-    if len(X) < len(whole):
-        given = check_weights(sample_weight, whole)
-        whole = Whole(whole, groups, given, np.flatnonzero(given))
+    given, whole = check_weights(sample_weight, X), None
+    if given is not None and not given.all():
+        whole = Whole(X, groups, given, np.flatnonzero(given))
         groups = None if groups is None else groups[whole.kept]
-    else:
-        whole = None
+    X, weights = _of_some_weight(estimator, X, given)
     weighting = {"weights": weights, "whole": whole}
     if X_val is not None:
         _refuse_beside_rows(fraction, rule, groups)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from sklearn_ae._inference import thinned
 from sklearn_ae._rows.lazy import LazyRows
 from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._weights import resampled
@@ -55,7 +56,7 @@ class Rows(Dataset):
     def as_weighted(self, most):
         """Return some rows, so many at most, as often as their weights say."""
         if self.weights is None:
-            return self.data[:: -(-len(self) // most)]
+            return thinned(self.data, most)
         n_draws = min(most, len(self))
         return self.data[torch.from_numpy(resampled(self.weights, n_draws, 0.5))]
 
