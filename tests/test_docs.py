@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import stats
 from sklearn.datasets import load_wine
+from sklearn.decomposition import PCA
 
 import sklearn_ae
 
@@ -108,6 +109,42 @@ def test_api_page_has_every_short_name():
     assert tables
     for short_name in {short_name for table in tables for short_name in table}:
         assert f'`"{short_name}"`' in page
+
+
+def test_page_for_pca_users_has_all_that_pca_has():
+    page = (DOCS / "for_pca_users.md").read_text(encoding="utf-8")
+    tables = "".join(re.findall(r"^\|.*\n", page, flags=re.M))
+    told = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]+`", tables))))
+    fitted = PCA(2).fit(load_wine().data)
+    fitted.fit(load_wine(as_frame=True).data)  # with names, which it then keeps
+    has = {thing for thing in dir(fitted) if not thing.startswith("_")}
+    assert has - told == set()
+
+
+def said_in_package():
+    """Return all words of the package's strings, what they fill in as an ellipsis."""
+    said = []
+    for path in sorted(Path(sklearn_ae.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                said.append(re.sub(r"\{[^}]*\}", "…", node.value))
+            elif isinstance(node, ast.JoinedStr):
+                parts = [
+                    part.value if isinstance(part, ast.Constant) else "…"
+                    for part in node.values
+                ]
+                said.append("".join(parts))
+    return said
+
+
+def test_page_of_messages_has_those_of_the_package():
+    page = (DOCS / "messages.md").read_text(encoding="utf-8")
+    warnings, _, errors = page.split("\n## ")[1:]
+    tables = re.findall(r"^\| `([^`]+)` \|", warnings + errors, flags=re.M)
+    said = said_in_package()
+    assert len(tables) > 10
+    for message in tables:
+        assert any(message in words for words in said), message
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=name)
