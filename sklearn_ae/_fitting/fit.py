@@ -19,7 +19,13 @@ from sklearn_ae._progress import told_to_callbacks
 from sklearn_ae._splits.held_out import hold_out
 from sklearn_ae._splits.neighbours import warn_of_neighbours
 from sklearn_ae._splits.told import SPLIT_CONSTRAINT, Told, told_by, weighted_rows
-from sklearn_ae._training.run import all_rows, restored_on_error, run, tell_interrupt
+from sklearn_ae._training.run import (
+    all_rows,
+    forget_moments,
+    restored_on_error,
+    run,
+    tell_interrupt,
+)
 from sklearn_ae._training.settings import (
     TRAINING_CONSTRAINTS,
     check_validation,
@@ -184,6 +190,8 @@ class Fitting(Beginning, metaclass=ABCMeta):
                 self._bound_networks(X)
                 self._choose_axes(X, continued, told.weights)
                 self._finish(told.as_weighted(X, self._stream), compared)
+            if not self.warm_start:
+                forget_moments(self.net_)
         tell_interrupt(self.net_)
         return self
 

@@ -1,4 +1,4 @@
-"""Parameters of the estimators: what `clone` and `set_params` do beside the usual."""
+"""What `clone`, `set_params` and pickles of the estimators do beside the usual."""
 
 import copy
 from typing import Any, Self
@@ -7,6 +7,10 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ae._training.callbacks import renewed
 from sklearn_ae._utils import CallbackSupport
+from sklearn_ae._version import __version__
+
+# To be raised where what a fit leaves changes, so that older code cannot read it.
+STATE_FORMAT = 1
 
 
 class Parameters(CallbackSupport, BaseEstimator):
@@ -26,6 +30,20 @@ class Parameters(CallbackSupport, BaseEstimator):
         cloned = BaseEstimator.__sklearn_clone__(without)
         cloned.callbacks = renewed(self.callbacks)
         return cloned
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_stored_by": (STATE_FORMAT, __version__)}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        form, version = state.pop("_stored_by", (0, "an older version"))
+        if form != STATE_FORMAT:
+            raise ValueError(
+                f"This {type(self).__name__} was stored by sklearn_ae {version}, in "
+                f"format {form}, and sklearn_ae {__version__} reads format "
+                f"{STATE_FORMAT}; load it with the version that stored it, or fit anew."
+            )
+        super().__setstate__(state)
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; those of components as ``network__activation``.

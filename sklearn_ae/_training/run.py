@@ -136,6 +136,15 @@ def restored_on_error(net):
         raise
 
 
+def forget_moments(net):
+    """Drop what the optimizer has gathered: two numbers for each weight.
+
+    Training that goes on gathers it anew.
+    """
+    net._release()
+    net.optimizer_.state.clear()
+
+
 def tell_interrupt(net):
     """Warn a user at a prompt that Ctrl-C ended training; raise it again elsewhere.
 

@@ -677,8 +677,21 @@ def test_pickles_are_as_small_as_the_weights(make, curved):
     """No second copy of the net, no rows, no buffers of the optimizer's."""
     model = make(network=MLP((200, 200))).fit(curved)
     n_bytes = 4 * sum(p.numel() for p in model.net_.module_.parameters())
-    # Weights and the optimizer's two moments.
-    assert len(pickle.dumps(model)) < 3.2 * n_bytes + 60_000
+    assert len(pickle.dumps(model)) < 1.1 * n_bytes + 60_000
+
+
+@pytest.mark.parametrize("goes_on", ["warm_start", "partial_fit"])
+def test_what_training_goes_on_with_is_kept(make, curved, goes_on):
+    model = make(warm_start=goes_on == "warm_start").fit(curved)
+    if goes_on == "partial_fit":
+        assert not model.net_.optimizer_.state
+        model.partial_fit(curved)
+    copied = pickle.loads(pickle.dumps(model))
+    assert copied.net_.optimizer_.state
+    if goes_on == "warm_start":
+        model.fit(curved)
+        copied.fit(curved)
+    np.testing.assert_array_equal(copied.transform(curved), model.transform(curved))
 
 
 RELOAD = """
