@@ -67,6 +67,20 @@ def check_weights(sample_weight, X):
     return weights
 
 
+def given_weights(sample_weight, X):
+    """Return checked weights as they were given, one for each row; one where none were.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_rows,), float or None
+        What `check_weights` takes.
+    X : ndarray of shape (n_rows, n_features)
+    """
+    if sample_weight is None:
+        return np.ones(len(X))
+    return np.full(len(X), as_numpy(sample_weight, "sample_weight"), dtype=np.float64)
+
+
 def resampled(weights, n_draws, start):
     """Draw rows in proportion to their weights, as evenly as can be.
 

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn_ae._fitting.guard import Guarding
 from sklearn_ae._fitting.parameters import Parameters
 from sklearn_ae._modules.links import DomainError
-from sklearn_ae._pca.start import centred_rows, fit_start
+from sklearn_ae._pca.start import centred_rows, enough_rows, fit_start
 from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._splits.held_out import RowChooser
 from sklearn_ae._training.settings import make_net
@@ -21,6 +21,9 @@ class Beginning(Guarding, Parameters, metaclass=ABCMeta):
 
     Warning: this class should not be used directly. Use derived classes instead.
     """
+
+    # Rows of calls that have begun no training yet, if there are any.
+    _gathered = None
 
     @abstractmethod
     def _loss_or_likelihood(self):
@@ -72,6 +75,7 @@ class Beginning(Guarding, Parameters, metaclass=ABCMeta):
         self._stream = np.random.RandomState(rng.randint(2**31))
         self._chooser = RowChooser()
         self._n_asked = self.n_components
+        self._gathered = None
         n_columns = self._n_columns(X)
         start, rows = fit_start(X, n_columns, self.init, self._stream, weights)
         start = self._start_of(start, X)
@@ -80,6 +84,14 @@ class Beginning(Guarding, Parameters, metaclass=ABCMeta):
         self._unit = start.scale
         self.net_ = self._new_net(self._module_factory(start, X))
         return rows, start
+
+    def _has_begun(self):
+        """Whether there is a net that may be trained on."""
+        return hasattr(self, "net_") and self._gathered is None
+
+    def _needs_more(self, X):
+        """Whether training is to wait for more rows before it relies on their start."""
+        return len(X) < enough_rows(X.shape[1], self.n_components)
 
     def _with_given(self, rows, told):
         """Return the centred rows, and behind them those given to be held out."""

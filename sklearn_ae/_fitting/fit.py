@@ -13,12 +13,19 @@ from sklearn_ae._inference import chunk_rows, chunks, thinned
 from sklearn_ae._modules.autoencoder import VALIDATION_SEED
 from sklearn_ae._pca.start import (
     centred_float32,
+    enough_rows,
     warn_of_empty_columns,
 )
 from sklearn_ae._progress import told_to_callbacks
 from sklearn_ae._splits.held_out import hold_out
 from sklearn_ae._splits.neighbours import warn_of_neighbours
-from sklearn_ae._splits.told import SPLIT_CONSTRAINT, Told, told_by, weighted_rows
+from sklearn_ae._splits.told import (
+    SPLIT_CONSTRAINT,
+    Told,
+    told_by,
+    weighted_rows,
+    with_more,
+)
 from sklearn_ae._training.run import (
     all_rows,
     forget_moments,
@@ -165,7 +172,7 @@ class Fitting(Beginning, metaclass=ABCMeta):
             unchanged_on_error(self),
             own_modes(inference=False),
         ):
-            continued = self.warm_start and hasattr(self, "net_")
+            continued = self.warm_start and self._has_begun()
             X = check_rows(self, X, reset=not continued)
             check_validation(self)
             X, told = told_by(self, X, y, X_val, groups, sample_weight)
@@ -199,12 +206,20 @@ class Fitting(Beginning, metaclass=ABCMeta):
     def partial_fit(
         self, X: ArrayLike, y: Any = None, *, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Train for one epoch on X, starting afresh on the first call.
+        """Train for one epoch on X, once there are rows enough to start from.
 
-        The first call takes the centre, the scales and the PCA from its rows, so make
-        it large enough to represent the data; codes keep the axes that it, or the last
-        `fit`, gave them, and as many columns. No rows are held out, so there is neither
-        early stopping nor a guard, and the learning rate stays constant.
+        The first calls keep their rows, and the estimator is the PCA of all of them:
+        `mean_`, scales and axes are as of one call with these rows, and `n_iter_` is 0.
+        The call that brings the rows to ten for each feature, of which up to 100 count,
+        or to ten for each component where `n_components` is a larger number, takes
+        centre, scales and PCA from all rows so far and trains on all of them. A first
+        call with as many does so at once.
+
+        From then on training relies on them: centre, scales and PCA stay, codes keep
+        their axes and the number of columns, and a call trains on the rows that it is
+        given. After a `fit` that is so from the first call on. Until then parameters
+        may be changed. No rows are held out, so there is neither early stopping nor a
+        guard, and the learning rate stays constant.
 
         Parameters
         ----------
@@ -213,7 +228,7 @@ class Fitting(Beginning, metaclass=ABCMeta):
         y : None
             Ignored; there for scikit-learn's conventions.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            As for `fit`.
+            As for `fit`. Rows of weight 0 are no rows to start from.
 
         Returns
         -------
@@ -229,33 +244,55 @@ class Fitting(Beginning, metaclass=ABCMeta):
         KeyboardInterrupt
             As for `fit`.
         """
-        first = not hasattr(self, "net_")
+        first, begins = not hasattr(self, "net_"), not self._has_begun()
         with (
-            told_to_callbacks(self, X, y, sample_weight, keeps_axes=not first),
+            told_to_callbacks(self, X, y, sample_weight, keeps_axes=not begins),
             unchanged_on_error(self),
             own_modes(inference=False),
         ):
-            X = check_rows(self, X, reset=first)
+            given = X = check_rows(self, X, reset=first)
             X, weights = weighted_rows(self, X, sample_weight, fewest=1 + first)
-            if first:
-                rows, _ = self._begin(X, weights)
+            if not begins:
+                self._train_on(X, self._continue(X, "partial_fit"), weights)
             else:
-                rows = self._continue(X, "partial_fit")
-            with restored_on_error(self.net_):
-                self._switch_networks_on()
-                if not first:
-                    self._keep_columns()
-                seed = self._stream.randint(2**31)
-                rows = all_rows(rows, self.net_, weights=weights)
-                run(self, rows, seed, max_epochs=1, scheduled=False)
-                self._forget_comparison()
-                self._bound_networks(X)
-                if first:
-                    self._choose_axes(X, continued=False, weights=weights)
-                told = Told(weights=weights)
-                self._finish(told.as_weighted(X, self._stream), None)
+                gathered = self._gathered
+                if gathered is not None or self._needs_more(X):
+                    gathered = with_more(gathered, given, sample_weight)
+                    X, weights = weighted_rows(self, gathered.rows, gathered.weights)
+                rows, _ = self._begin(X, weights)
+                if self._needs_more(X):
+                    self._gathered = gathered
+                    self._stand_by(X, weights)
+                else:
+                    self._train_on(X, rows, weights, begins=True)
         tell_interrupt(self.net_)
         return self
+
+    def _train_on(self, X, rows, weights, begins=False):
+        """Train for an epoch on rows X, centred in `rows`, with none held out."""
+        with restored_on_error(self.net_):
+            self._switch_networks_on()
+            if not begins:
+                self._keep_columns()
+            seed = self._stream.randint(2**31)
+            rows = all_rows(rows, self.net_, weights=weights)
+            run(self, rows, seed, max_epochs=1, scheduled=False)
+            self._forget_comparison()
+            self._bound_networks(X)
+            if begins:
+                self._choose_axes(X, continued=False, weights=weights)
+            told = Told(weights=weights)
+            self._finish(told.as_weighted(X, self._stream), None)
+
+    def _stand_by(self, X, weights):
+        """Be the start of rows X until there are more."""
+        enough = enough_rows(X.shape[1], self.n_components)
+        self._say(f"Not trained yet: {len(X)} of the {enough} rows to start from")
+        self.net_.module_.use_networks(self.init == "random")
+        self._forget_comparison()
+        self._choose_axes(X, continued=False, weights=weights)
+        self.net_._set_training(False)
+        self._describe_fit(Told(weights=weights).as_weighted(X, self._stream), None)
 
     def _train_from(self, start, rows, told):
         """Train from the start, in the space of the rows where that is the same."""

@@ -30,6 +30,9 @@ from sklearn_ae._rows.stored import StoredRows, is_large
 NEGLIGIBLE = 1e-12
 # Below this scale float32 loses the digits of ordinary arithmetic on the data.
 SMALLEST_SCALE = 1e-30
+# Rows for each feature that make a start which training may rely on, and features up to
+# which they count: beyond it so many rows for each component are enough.
+ROWS_EACH, MOST_COUNTED = 10, 100
 # The 99 % point of the Tracy-Widom distribution of order 1.
 TRACY_WIDOM_99 = 2.02
 
@@ -135,6 +138,19 @@ def largest_noise_variance(n_rows, n_features):
     roots = np.sqrt([n_rows, n_features])
     spread = roots.sum() * np.sum(1 / roots) ** (1 / 3)
     return (roots.sum() ** 2 + TRACY_WIDOM_99 * spread) / n_rows
+
+
+def enough_rows(n_features, n_components):
+    """Return how many rows a start needs that training may rely on.
+
+    Parameters
+    ----------
+    n_features : int
+    n_components : int, float or str
+        As an estimator was given it; only a number of them counts.
+    """
+    asked = n_components if isinstance(n_components, Integral) else 0
+    return ROWS_EACH * min(n_features, max(MOST_COUNTED, int(asked)))
 
 
 def column_means(X, weights=None):

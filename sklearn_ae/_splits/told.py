@@ -9,10 +9,11 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ae._arrays import as_numpy
+from sklearn_ae._rows.gathered import GatheredRows
 from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._utils import Described, StrOptions
 from sklearn_ae._validation import check_rows, refuse_empty_columns
-from sklearn_ae._weights import check_weights, resampled
+from sklearn_ae._weights import check_weights, given_weights, resampled
 from sklearn_ae.model_selection import LastRows
 
 RULES = ("random", "last")
@@ -138,6 +139,21 @@ def _of_some_weight(estimator, X, weights, fewest=2):
     if fewest > 1 and not isinstance(X, SparseRows):
         refuse_empty_columns(estimator, X)
     return X, None if (weights == weights[0]).all() else weights
+
+
+def with_more(gathered, X, sample_weight):
+    """Return the rows of calls before, if there are any, and those of one more.
+
+    Parameters
+    ----------
+    gathered : GatheredRows or None
+    X : ndarray or SparseRows of shape (n_rows, n_features)
+        Checked rows.
+    sample_weight : array-like of shape (n_rows,), float or None
+        Checked weights, as the call was given them.
+    """
+    more = GatheredRows.of(X, given_weights(sample_weight, X))
+    return more if gathered is None else gathered.followed_by(more)
 
 
 def told_by(estimator, X, y, X_val, groups, sample_weight):
