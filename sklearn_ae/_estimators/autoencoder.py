@@ -53,7 +53,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
 
     Over the training rows the columns of the code have zero mean, no correlation,
     descending variances and the signs that PCA gives. ``partial_fit`` chooses these
-    axes in its first call, and else keeps those of the last ``fit``.
+    axes as training begins, and else keeps those of the last ``fit``.
 
     Beyond the range of the rows of the fit networks fade, and PCA is what is left.
 

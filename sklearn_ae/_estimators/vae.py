@@ -49,7 +49,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     Columns of the code are in descending order of their variance over the training
     rows, with the signs that PCA gives, unless a penalty is about single columns. They
     are not turned as those of `AutoencoderTransformer` are, since a posterior's columns
-    would then depend on each other. ``partial_fit`` orders them in its first call.
+    would then depend on each other. ``partial_fit`` orders them as training begins.
 
     Parameters
     ----------
