@@ -45,7 +45,7 @@ class StoredRows(LazyRows):
         return StoredRows(self.table, self.mean, index)
 
     def __array__(self, dtype=None, copy=None):
-        table = self.table if self.chosen is None else self.table[self.chosen]
+        table = self.table if self.chosen is None else _taken(self.table, self.chosen)
         centred = np.empty(table.shape, dtype=np.float32)
         with np.errstate(over="ignore", invalid="ignore"):
             # Into the array: there is no copy in double precision.
@@ -65,9 +65,14 @@ class StoredRows(LazyRows):
             yield np.asarray(self[start : start + n_rows])
 
 
-def is_large(X):
-    """Whether a copy of a table would be a burden, and its rows are quickly read.
+def _taken(table, chosen):
+    """Return some rows of a table, in the order that its values are stored in."""
+    to_next_row, to_next_column = np.abs(table.strides)
+    if to_next_row >= to_next_column:
+        return table[chosen]
+    return table.T.take(chosen, axis=1).T
 
-    Those of a table that is stored column by column are not.
-    """
-    return isinstance(X, np.ndarray) and X.size >= LARGE and X.flags.c_contiguous
+
+def is_large(X):
+    """Whether a copy of a table would be a burden."""
+    return isinstance(X, np.ndarray) and X.size >= LARGE

@@ -10,9 +10,13 @@ from sklearn_ae._rows import stored
 from sklearn_ae._rows.stored import StoredRows, is_large
 
 
-@pytest.fixture(params=["float32", "float64", "memmap"])
+@pytest.fixture(params=["float32", "float64", "by_column", "strided", "memmap"])
 def table(request, rng, tmp_path):
     X = 5 + rng.normal(size=(120, 6)) @ rng.normal(size=(6, 6))
+    if request.param == "by_column":
+        return np.asfortranarray(X)
+    if request.param == "strided":
+        return np.repeat(X, 2, axis=1)[::-1, ::2]
     if request.param != "memmap":
         return X.astype(request.param)
     np.save(tmp_path / "X.npy", X.astype(np.float32))
@@ -49,11 +53,11 @@ def test_they_are_selected_as_arrays_are(table, rng):
         np.testing.assert_array_equal(once[twice], expected[twice])
 
 
-def test_only_large_tables_stored_row_by_row_stay(monkeypatch, table):
+def test_only_large_tables_stay(monkeypatch, table):
     assert not is_large(table)
     monkeypatch.setattr(stored, "LARGE", table.size)
     assert is_large(table)
-    assert not is_large(np.asfortranarray(table))
+    assert isinstance(centred_rows(table, np.zeros(6, table.dtype)), StoredRows)
 
 
 @pytest.mark.usefixtures("_all_large")
