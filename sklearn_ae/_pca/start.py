@@ -24,7 +24,7 @@ from sklearn_ae._pca.axes import (
 from sklearn_ae._rows.columns import column_sums, highest, lowest
 from sklearn_ae._rows.lazy import LazyRows
 from sklearn_ae._rows.sparse import SparseRows
-from sklearn_ae._rows.stored import StoredRows, is_large
+from sklearn_ae._rows.stored import StoredRows, floating_dtype, is_large, slices_of
 
 # A share of the variance below which float32 arithmetic sees nothing.
 NEGLIGIBLE = 1e-12
@@ -143,17 +143,33 @@ def column_means(X, weights=None):
         if isinstance(X, SparseRows):
             n_rows = len(X) if weights is None else weights.sum()
             means = column_sums(X, weights) / n_rows
-        elif weights is None:
-            means = np.mean(X, axis=0, dtype=np.float64)
-            if np.isnan(means).any():
-                means = np.mean(X, axis=0, dtype=np.float64, where=~np.isnan(X))
         else:
-            means = weights @ X / weights.sum()
-            if np.isnan(means).any():
-                means = weights @ np.nan_to_num(X) / (weights @ ~np.isnan(X))
+            means = _means_of_observed(X, weights)
         # So that columns of equal values have no spread, though sums are rounded.
         means = np.clip(means, lowest(X), highest(X))
-        return means.astype(X.dtype)
+        return means.astype(floating_dtype(X))
+
+
+def _means_of_observed(X, weights):
+    """Return the column means of a table, which is read a block at a time if large."""
+    sums, counts = 0.0, 0.0
+    for rows in slices_of(X):
+        part = X[rows]
+        each = None if weights is None else weights[rows]
+        of_part = _summed(part, each)
+        count = len(part) if each is None else each.sum()
+        if np.isnan(of_part).any():
+            is_there = ~np.isnan(part)
+            of_part = _summed(part, each, is_there)
+            count = _summed(is_there, each)
+        sums, counts = sums + of_part, counts + count
+    return sums / counts
+
+
+def _summed(rows, weights, where=True):
+    if weights is None:
+        return np.sum(rows, axis=0, dtype=np.float64, where=where)
+    return weights @ (rows if where is True else np.where(where, rows, 0))
 
 
 def centred_or_infinite(X, mean):

@@ -76,3 +76,31 @@ def _taken(table, chosen):
 def is_large(X):
     """Whether a copy of a table would be a burden."""
     return isinstance(X, np.ndarray) and X.size >= LARGE
+
+
+def slices_of(X):
+    """Yield slices of a table's rows: of a large one some at a time, else all."""
+    n_rows = max(1, BLOCK // X.shape[1]) if is_large(X) else len(X)
+    for start in range(0, len(X), n_rows):
+        yield slice(start, start + n_rows)
+
+
+def floating_dtype(X):
+    """Return the dtype that a table is computed with: its own, or one that holds it.
+
+    Whole numbers are float32 where that is exact.
+    """
+    if X.dtype.kind in "iub":
+        exact = X.size == 0 or max(abs(int(X.min())), abs(int(X.max()))) <= 2**24
+        return np.dtype(np.float32 if exact else np.float64)
+    if X.dtype == np.float16:
+        return np.dtype(np.float32)
+    return np.dtype(np.float64) if X.dtype.itemsize > 8 else X.dtype
+
+
+def in_floats(X):
+    """Return a table in the dtype that it is computed with, itself if that is its own.
+
+    Large tables of whole numbers are not for this, but for `StoredRows`.
+    """
+    return X.astype(floating_dtype(X), copy=False)
