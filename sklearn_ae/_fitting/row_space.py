@@ -13,7 +13,7 @@ from scipy.linalg import qr
 from torch import nn
 
 from sklearn_ae._modules.links import IdentityLink
-from sklearn_ae._rows.lazy import LazyRows
+from sklearn_ae._pca.start import misses_values
 from sklearn_ae._rows.sparse import MOST_TOGETHER, SparseRows
 from sklearn_ae._utils import resolve
 from sklearn_ae.networks import MLP
@@ -43,7 +43,7 @@ def fits_row_space(estimator, module, rows):
     return (
         rows.shape[1] >= WIDE * len(rows)
         and _may_be_dense(rows)
-        and (isinstance(rows, LazyRows) or not np.isnan(rows).any())
+        and not misses_values(rows)
         and type(network) is MLP
         and not network.tied
         and module.encode_weight is not None

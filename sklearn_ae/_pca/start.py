@@ -21,6 +21,7 @@ from sklearn_ae._pca.axes import (
     noise_of,
     scales_alone,
 )
+from sklearn_ae._pca.large import axes_of_table, has_axes_by_blocks
 from sklearn_ae._rows.columns import column_sums, highest, lowest
 from sklearn_ae._rows.lazy import LazyRows
 from sklearn_ae._rows.sparse import SparseRows
@@ -211,8 +212,7 @@ def centred_rows(X, mean):
         # One pass for both: the table may be on a disk.
         flaws = [(np.isinf(x).any(), np.isnan(x).any()) for x in centred.blocks()]
         is_out_of_range, is_incomplete = np.any(flaws, axis=0)
-        if is_incomplete:
-            centred = _minus(X, mean)
+        centred.is_incomplete = bool(is_incomplete)
     else:
         centred = _minus(X, mean)
         is_sparse = isinstance(centred, SparseRows)
@@ -224,6 +224,14 @@ def centred_rows(X, mean):
             "scale X, for instance with StandardScaler."
         )
     return centred
+
+
+def misses_values(rows):
+    """Whether some of centred rows miss values."""
+    if isinstance(rows, LazyRows):
+        return rows.is_incomplete
+    # A sum has NaN where a value has, without an array of flags.
+    return bool(np.isnan(rows.sum(dtype=np.float64)))
 
 
 def fit_start(X, n_components, init, random_state, weights=None):
@@ -254,13 +262,13 @@ def fit_start(X, n_components, init, random_state, weights=None):
     rows = centred_rows(X, mean)
     is_sparse = isinstance(X, SparseRows)
     unit = _unit(X, mean)
-    # A sum has NaN where a value has, without an array of flags.
-    is_lazy = isinstance(rows, LazyRows)
-    is_incomplete = not is_lazy and bool(np.isnan(rows.sum(dtype=np.float64)))
+    is_incomplete = misses_values(rows)
     if init == "random":
         axes = scales_alone(X, mean, unit, n_components, weights)
     elif has_cheap_covariance(X.shape) and not is_incomplete:
         axes = axes_of_covariance(X, mean, unit, n_components, weights)
+    elif isinstance(rows, StoredRows) and has_axes_by_blocks(rows, n_components):
+        axes = axes_of_table(X, rows, unit, n_components, random_state, weights)
     else:
         of_rows = axes_of_sparse_rows if is_sparse else axes_of_rows
         axes = of_rows(X, mean, unit, n_components, random_state, weights)

@@ -19,14 +19,17 @@ class StoredRows(LazyRows):
         In whose dtype it is subtracted.
     chosen : ndarray of int or None, default=None
         Which rows of the table they are; None is all.
+    is_incomplete : bool, default=False
+        Whether the table misses values.
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, table, mean, chosen=None):
+    def __init__(self, table, mean, chosen=None, is_incomplete=False):
         self.table = table
         self.mean = mean
         self.chosen = chosen
+        self.is_incomplete = is_incomplete
 
     @property
     def shape(self):
@@ -36,13 +39,14 @@ class StoredRows(LazyRows):
     def __getitem__(self, index):
         if not isinstance(index, slice):
             index = np.asarray(index)
+        table, chosen = self.table, index
         if self.chosen is not None:
-            return StoredRows(self.table, self.mean, self.chosen[index])
-        if isinstance(index, slice):
-            return StoredRows(self.table[index], self.mean)
-        if index.dtype == bool:
-            index = np.flatnonzero(index)
-        return StoredRows(self.table, self.mean, index)
+            chosen = self.chosen[index]
+        elif isinstance(index, slice):
+            table, chosen = table[index], None
+        elif index.dtype == bool:
+            chosen = np.flatnonzero(index)
+        return StoredRows(table, self.mean, chosen, self.is_incomplete)
 
     def __array__(self, dtype=None, copy=None):
         table = self.table if self.chosen is None else _taken(self.table, self.chosen)
@@ -60,9 +64,8 @@ class StoredRows(LazyRows):
 
     def blocks(self):
         """Yield the rows, some at a time, as dense arrays of a bounded size."""
-        n_rows = max(1, BLOCK // self.shape[1])
-        for start in range(0, len(self), n_rows):
-            yield np.asarray(self[start : start + n_rows])
+        for rows in block_slices(self):
+            yield np.asarray(self[rows])
 
 
 def _taken(table, chosen):
@@ -78,11 +81,16 @@ def is_large(X):
     return isinstance(X, np.ndarray) and X.size >= LARGE
 
 
+def block_slices(rows):
+    """Yield slices of so many rows as a block has."""
+    n_rows = max(1, BLOCK // rows.shape[1])
+    for start in range(0, len(rows), n_rows):
+        yield slice(start, start + n_rows)
+
+
 def slices_of(X):
     """Yield slices of a table's rows: of a large one some at a time, else all."""
-    n_rows = max(1, BLOCK // X.shape[1]) if is_large(X) else len(X)
-    for start in range(0, len(X), n_rows):
-        yield slice(start, start + n_rows)
+    yield from block_slices(X) if is_large(X) else (slice(len(X)),)
 
 
 def floating_dtype(X):

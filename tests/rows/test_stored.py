@@ -63,12 +63,24 @@ def test_only_large_tables_stay(monkeypatch, table):
 
 
 @pytest.mark.usefixtures("_all_large")
-def test_rows_with_gaps_are_copied(table):
+def test_rows_with_gaps_say_so(table):
     X = np.array(table)
+    assert not centred_rows(X, np.zeros(6, X.dtype)).is_incomplete
     X[7, 2] = np.nan
     rows = centred_rows(X, np.zeros(6, X.dtype))
-    assert isinstance(rows, np.ndarray)
-    assert isinstance(centred_rows(table, np.zeros(6, X.dtype)), StoredRows)
+    assert isinstance(rows, StoredRows)
+    assert rows.is_incomplete
+    assert rows[[3, 7]][:1].is_incomplete
+
+
+@pytest.mark.usefixtures("_all_large")
+def test_fits_take_rows_with_gaps(make, table, rng):
+    X = np.array(table)
+    X[rng.uniform(size=X.shape) < 0.1] = np.nan
+    model = make().fit(X)
+    assert model.net_.module_.incomplete
+    assert np.isfinite(model.transform(X)).all()
+    assert np.isfinite(make(init="random").fit(X).score(X))
 
 
 @pytest.mark.usefixtures("_all_large")
@@ -132,7 +144,7 @@ def test_domains_of_whole_numbers_are_checked_as_those_of_floats(name):
     for dtype in ("bool", "uint8", "int32"):
         model = VAETransformer(1, likelihood=name, max_epochs=1, random_state=0)
         assert np.isfinite(model.fit(bits.astype(dtype)).transform(bits)).all()
-    with pytest.raises(ValueError, match="[Nn]egative"):
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
         model.fit(-bits.astype("int32"))
 
 
