@@ -11,7 +11,9 @@ from sklearn_ae._fitting.parameters import Parameters
 from sklearn_ae._modules.links import DomainError
 from sklearn_ae._pca.start import centred_rows, fit_start
 from sklearn_ae._rows.columns import blocks_of
+from sklearn_ae._rows.lazy import LazyRows
 from sklearn_ae._rows.sparse import SparseRows
+from sklearn_ae._rows.stacked import StackedRows
 from sklearn_ae._splits.held_out import RowChooser
 from sklearn_ae._training.settings import make_net
 from sklearn_ae._utils import choose_device, random_stream
@@ -90,6 +92,8 @@ class Beginning(Guarding, Parameters, metaclass=ABCMeta):
         given = centred_rows(told.X_val, self._mean)
         if isinstance(rows, SparseRows):
             return rows.followed_by(given)
+        if isinstance(rows, LazyRows) or isinstance(given, LazyRows):
+            return StackedRows(rows, given)
         return np.concatenate([rows, given])
 
     def _new_net(self, factory):
