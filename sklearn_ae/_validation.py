@@ -13,25 +13,19 @@ from sklearn_ae._frames import (
     nan_for_nat,
     telling_the_column,
 )
+from sklearn_ae._rows.columns import highest
 from sklearn_ae._rows.sparse import SparseRows
+from sklearn_ae._rows.stored import in_floats, is_large
 
 # Taken as they are; what else can be read as numbers becomes float64, as for PCA.
 FLOATS = [np.float64, np.float32, np.float16, np.longdouble]
 WHOLE = [np.bool_, *(np.dtype(code).type for code in np.typecodes["AllInteger"])]
 
 
-def _as_floating(X):
-    """Return X as float32 or float64: whole numbers as float32 where that is exact."""
-    if X.dtype.kind in "iub":
-        exact = X.size == 0 or max(abs(int(X.min())), abs(int(X.max()))) <= 2**24
-        return X.astype(np.float32 if exact else np.float64)
-    if X.dtype == np.float16:
-        return X.astype(np.float32)
-    return X.astype(np.float64) if X.dtype.itemsize > 8 else X
-
-
 def check_rows(estimator, X, *, reset):
     """Return X as a 2-D array of float32 or float64, with NaN for what is missing.
+
+    Large tables of whole numbers stay what they are, for there is no copy of them.
 
     What scikit-learn reads as numbers is taken: nullable, Arrow-backed and polars
     columns, objects that are numbers, dates or durations alone; and arrays of other
@@ -65,7 +59,8 @@ def check_rows(estimator, X, *, reset):
         )
     if issparse(X):
         return _sparse_rows(X, type(estimator).__name__)
-    X = nan_for_nat(_as_floating(X), given)
+    if not (is_large(X) and X.dtype.kind in "iub"):
+        X = nan_for_nat(in_floats(X), given)
     if reset:
         refuse_empty_columns(estimator, X)
     return X
@@ -73,7 +68,7 @@ def check_rows(estimator, X, *, reset):
 
 def refuse_empty_columns(estimator, X):
     """Raise ValueError where a column has no value."""
-    empty = np.flatnonzero(np.isnan(X).all(axis=0))
+    empty = np.flatnonzero(np.isnan(highest(X)))
     if len(empty):
         names = getattr(estimator, "feature_names_in_", range(X.shape[1]))
         raise ValueError(
@@ -92,7 +87,7 @@ def _sparse_rows(X, owner):
             f"X is sparse and has NaN in column {column}, but {owner} takes missing "
             "values in dense rows alone; use X.toarray()."
         )
-    return SparseRows.of(X, _as_floating(X.data))
+    return SparseRows.of(X, in_floats(X.data))
 
 
 def check_codes(estimator, X, widths, remedy=""):

@@ -4,7 +4,7 @@ Each line is measured in a process of its own, which another thread watches: wha
 memory grows by beyond X, without what the system keeps of files. Tables are made up:
 tanh of eight normal factors, with noise.
 
-    python docs/benchmarks/large.py [--folder FOLDER] [--rows 5000000]
+    python docs/benchmarks/large.py [--folder FOLDER] [--rows 5000000] [--only NAME ...]
 """
 
 import argparse
@@ -19,21 +19,26 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from sklearn_ae import AutoencoderTransformer
+from sklearn_ae import AutoencoderTransformer, VAETransformer
 
 CHUNK = 50_000
 
 
-def make(path, n_rows, n_features, dtype="float32"):
-    """Write a table to a file, a chunk at a time."""
+def make(path, n_rows, n_features, dtype="float32", by_column=False, missing=0.0):
+    """Write a table to a file, a chunk at a time; whole numbers are bytes."""
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(8, n_features))
     shape = n_rows, n_features
-    X = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    X = np.lib.format.open_memmap(path, "w+", dtype, shape, by_column)
     for start in range(0, n_rows, CHUNK):
         codes = rng.normal(size=(min(CHUNK, n_rows - start), 8))
         part = np.tanh(codes @ weights)
-        X[start : start + CHUNK] = part + 0.1 * rng.normal(size=part.shape)
+        part += 0.1 * rng.normal(size=part.shape)
+        if X.dtype.kind == "u":
+            part = np.clip(128 + 100 * part, 0, 255)
+        if missing:
+            part[rng.uniform(size=part.shape) < missing] = np.nan
+        X[start : start + CHUNK] = part
 
 
 def make_sparse(path, n_rows, n_features, density):
@@ -91,9 +96,13 @@ def measure(name, path, how, n_components, n_epochs):
     else:
         X = np.load(path, mmap_mode="r" if how == "on disk" else None)
         size = X.nbytes
-    model = AutoencoderTransformer(n_components, max_epochs=n_epochs, random_state=0)
+    kind = VAETransformer if "VAE" in how else AutoencoderTransformer
+    model = kind(n_components, max_epochs=n_epochs, random_state=0)
+    given = {}
+    if "X_val" in how:
+        X, given["X_val"] = np.split(X, 2)
     with Peak() as fitting:
-        model.fit(X)
+        model.fit(X, **given)
     with Peak() as encoding:
         codes = model.transform(X)
     more = encoding.more - codes.nbytes / 2**20
@@ -109,6 +118,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", help="where to write tables; default: a new one")
     parser.add_argument("--rows", type=int, default=5_000_000, help="of the long table")
+    parser.add_argument("--only", nargs="+", help="names of tables; default: all")
     parser.add_argument("--measure", nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.measure:
@@ -121,14 +131,25 @@ def main():
         "|---|---|---|---|---|---|---|",
         flush=True,
     )
+    memory = ["in memory"]
+    medium, wide = (200_000, 200), (3000, 10_000)
     tables = [
         ("long", make, (args.rows, 50), ["on disk"], 8, 1),
-        ("long", make, (args.rows // 5, 50), ["on disk", "in memory"], 8, 1),
-        ("medium", make, (200_000, 200), ["in memory"], 8, 2),
-        ("medium", make, (200_000, 200, "float64"), ["in memory"], 8, 2),
-        ("wide", make, (3000, 10_000, "float64"), ["in memory"], 8, 2),
-        ("words", make_sparse, (20_000, 20_000, 0.005), ["in memory"], 16, 2),
+        ("long", make, (args.rows // 5, 50), ["on disk", *memory], 8, 1),
+        ("medium", make, medium, [*memory, "in memory, half X_val"], 8, 2),
+        ("medium", make, (*medium, "float64"), memory, 8, 2),
+        ("by column", make, (*medium, "float32", True), memory, 8, 2),
+        ("by column", make, (*medium, "float64", True), memory, 8, 2),
+        ("bytes", make, (*medium, "uint8"), memory, 8, 2),
+        ("whole", make, (*medium, "uint16"), memory, 8, 2),
+        ("gaps", make, (*medium, "float32", False, 0.05), memory, 8, 2),
+        ("gaps", make, (*medium, "float64", False, 0.05), memory, 8, 2),
+        ("wide", make, wide, memory, 8, 2),
+        ("wide", make, (*wide, "float64"), memory, 8, 2),
+        ("words", make_sparse, (20_000, 20_000, 0.005), [*memory, "VAE"], 16, 2),
     ]
+    if args.only:
+        tables = [table for table in tables if table[0] in args.only]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         for name, write, shape, ways, n_components, n_epochs in tables:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import as_given
 from sklearn_ae._rows.sparse import SparseRows
+from sklearn_ae._rows.stored import floating_dtype, in_floats
 from sklearn_ae._utils import RandomStateLike
 from sklearn_ae._validation import check_count
 
@@ -47,9 +48,9 @@ def _with_values(model, X, function, n_draws=None, n_rows=None):
     model._apply(function, X[rows], values, model._centred, n_rows)
     values = model._in_units(values)
     if n_draws is None:
-        completed = X.copy()
+        completed = X.astype(floating_dtype(X), order="C")
     else:
-        completed = np.repeat(X[np.newaxis], n_draws, axis=0)
+        completed = in_floats(np.repeat(X[np.newaxis], n_draws, axis=0))
         values = model._whole(values).swapaxes(0, 1)
     completed[..., rows, :] = np.where(missing[rows], values, X[rows])
     return completed

@@ -10,7 +10,10 @@ from sklearn_ae._fitting.guard import Guarding
 from sklearn_ae._fitting.parameters import Parameters
 from sklearn_ae._modules.links import DomainError
 from sklearn_ae._pca.start import centred_rows, enough_rows, fit_start
+from sklearn_ae._rows.columns import blocks_of
+from sklearn_ae._rows.lazy import LazyRows
 from sklearn_ae._rows.sparse import SparseRows
+from sklearn_ae._rows.stacked import StackedRows
 from sklearn_ae._splits.held_out import RowChooser
 from sklearn_ae._training.settings import make_net
 from sklearn_ae._utils import choose_device, random_stream
@@ -58,7 +61,7 @@ class Beginning(Guarding, Parameters, metaclass=ABCMeta):
     def _check_domain(self, X):
         """Raise ValueError where the loss or likelihood means nothing for X."""
         try:
-            for block in X.blocks() if isinstance(X, SparseRows) else (X,):
+            for block in blocks_of(X):
                 self._cost.check_data(block, type(self).__name__)
         except DomainError as error:
             names = getattr(self, "feature_names_in_", range(X.shape[1]))
@@ -101,6 +104,8 @@ class Beginning(Guarding, Parameters, metaclass=ABCMeta):
         given = centred_rows(told.X_val, self._mean)
         if isinstance(rows, SparseRows):
             return rows.followed_by(given)
+        if isinstance(rows, LazyRows) or isinstance(given, LazyRows):
+            return StackedRows(rows, given)
         return np.concatenate([rows, given])
 
     def _new_net(self, factory):

@@ -4,7 +4,6 @@ from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_ae._fitting.beginning import Beginning
@@ -302,7 +301,6 @@ class Fitting(Beginning, metaclass=ABCMeta):
         is_exact = self._is_all_exact(start)
         if is_exact or not is_same:
             return self._train(rows, told, is_exact)
-        rows = np.asarray(rows)
         with in_row_space(self.net_, rows, self._stream) as coordinates:
             return self._train(coordinates, told)
 

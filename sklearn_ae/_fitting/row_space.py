@@ -13,8 +13,10 @@ from scipy.linalg import qr
 from torch import nn
 
 from sklearn_ae._modules.links import IdentityLink
+from sklearn_ae._pca.start import misses_values
 from sklearn_ae._rows.lazy import LazyRows
 from sklearn_ae._rows.sparse import MOST_TOGETHER, SparseRows
+from sklearn_ae._rows.stored import StoredRows
 from sklearn_ae._utils import resolve
 from sklearn_ae.networks import MLP
 from sklearn_ae.networks._by_name import NETWORKS
@@ -37,13 +39,13 @@ def fits_row_space(estimator, module, rows):
         with, or train it by, is to meet the net that they get.
     module : TwoPaths
         The module to train.
-    rows : ndarray or SparseRows of shape (n_rows, n_features)
+    rows : ndarray or LazyRows of shape (n_rows, n_features)
     """
     network = resolve(estimator.network, NETWORKS)
     return (
         rows.shape[1] >= WIDE * len(rows)
         and _may_be_dense(rows)
-        and (isinstance(rows, LazyRows) or not np.isnan(rows).any())
+        and not misses_values(rows)
         and type(network) is MLP
         and not network.tied
         and module.encode_weight is not None
@@ -71,17 +73,21 @@ def in_row_space(net, rows, random_state):
     ----------
     net : Net
         Its module is one that `fits_row_space`.
-    rows : ndarray of shape (n_rows, n_features)
+    rows : ndarray or LazyRows of shape (n_rows, n_features)
         Centred rows.
     random_state : RandomState
         Turns the basis.
 
     Yields
     ------
-    coordinates : ndarray of shape (n_rows, n_rows)
+    coordinates : ndarray or StoredRows of shape (n_rows, n_rows)
         The rows in an orthonormal basis of their space.
     """
     basis, coordinates = _turned_basis(rows, random_state)
+    if isinstance(rows, LazyRows):
+        # Those to train on are no copy beside them.
+        nothing = np.zeros(len(rows), dtype=coordinates.dtype)
+        coordinates = StoredRows(coordinates, nothing)
     module = net.module_
     space = _Space(module, basis)
     space.enter(module)
@@ -100,13 +106,25 @@ def _turned_basis(rows, random_state):
     each column, as it has in features, networks learn as they do from features; in a
     basis of principal axes, or of QR, they learn noise.
     """
-    basis, triangle = _orthonormal(np.array(rows.T, order="F"))
+    basis, triangle = _orthonormal(_columns_of(rows))
+    # One name: draws in double precision are not kept.
     turn = random_state.standard_normal((len(rows), len(rows)))
-    turn = _orthonormal(np.array(turn, dtype=rows.dtype, order="F"))[0]
+    turn = np.array(turn, dtype=rows.dtype, order="F")
+    turn = _orthonormal(turn)[0]
     for first in range(0, len(basis), ROWS_TOGETHER):
         part = slice(first, first + ROWS_TOGETHER)
         basis[part] = basis[part] @ turn
     return basis, triangle.T @ turn
+
+
+def _columns_of(rows):
+    """Return a copy of rows, each of them a column, that is their only dense one."""
+    columns = np.empty(rows.shape[::-1], dtype=rows.dtype, order="F")
+    start = 0
+    for block in rows.blocks() if isinstance(rows, LazyRows) else [rows]:
+        columns[:, start : start + len(block)] = block.T
+        start += len(block)
+    return columns
 
 
 def _orthonormal(columns):
@@ -154,8 +172,16 @@ class _Space:
         if self.prefix_scales is not None:
             spreads = [_spread_of_each(row, n_axes) for row in self.prefix_scales]
             module.branch_scales = torch.stack(spreads)[:, None].repeat(1, n_axes)
-        into = basis.T * (buffers["output_branch_scale"] / output_scale)
-        module.decoder[-1] = _linear(into @ last.weight, into @ last.bias)
+        scale = buffers["output_branch_scale"] / output_scale
+        weight = last.weight.new_empty(n_axes, last.in_features)
+        bias = last.bias.new_empty(n_axes)
+        # Some at a time: there is no second basis.
+        step = max(1, MOST_TOGETHER // len(basis))
+        for start in range(0, n_axes, step):
+            axes = slice(start, start + step)
+            into = basis[:, axes].T * scale
+            weight[axes], bias[axes] = into @ last.weight, into @ last.bias
+        module.decoder[-1] = _linear(weight, bias)
 
     @torch.no_grad()
     def leave(self, module):
@@ -164,7 +190,7 @@ class _Space:
         first, last = module.encoder[0], module.decoder[-1]
         # A column that the encoder does not see has no part in the basis.
         unscale = torch.where(scale > 0, module.input_scale[0] / scale, 0.0)
-        weight = first.weight @ basis.T * unscale
+        weight = (first.weight @ basis.T).mul_(unscale)
         module.encoder[0] = _linear(weight, first.bias)
         module.decoder[-1] = _linear(basis @ last.weight, basis @ last.bias)
         # It is the same along every axis.

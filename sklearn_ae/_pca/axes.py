@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils.extmath import randomized_svd
 
 from sklearn_ae._pca.noise import noise_of
-from sklearn_ae._pca.observed import axes_of_observed, signed
+from sklearn_ae._pca.observed import ObservedRows, axes_of_observed, signed
 from sklearn_ae._rows.axes import (
     CentredRows,
     axes_by_products,
@@ -97,17 +97,21 @@ def _without_axes(scale, n_components):
     return Axes(scale, None, np.zeros(n_components), scale, np.mean(scale**2))
 
 
-def axes_of_covariance(X, mean, unit, n_components, weights=None):
+def axes_of_covariance(X, mean, unit, n_components, weights=None, filled=False):
     """Return the axes of complete rows, from one pass over chunks of them.
 
     Parameters
     ----------
     X, mean, unit, n_components, weights
         As for `scales_alone`.
+    filled : bool, default=False
+        Whether rows may miss values, and have the mean there.
     """
     n_rows, n_features = X.shape
     products, sums = np.zeros((n_features, n_features)), np.zeros(n_features)
     for chunk, each in _centred_chunks(X, mean, unit, weights):
+        if filled:
+            chunk[np.isnan(chunk)] = 0.0
         if weights is None:
             sums += chunk.sum(axis=0)
         else:
@@ -123,7 +127,7 @@ def axes_of_covariance(X, mean, unit, n_components, weights=None):
     variances, axes = np.maximum(variances[::-1], 0.0), signed(axes.T[::-1])
     left = variances[n_components:]
     residual_scale = np.sqrt(left @ np.square(axes[n_components:]))
-    components, kept = _padded(axes[:n_components], variances, n_components)
+    components, kept = padded(axes[:n_components], variances, n_components)
     return Axes(
         feature_scale=feature_scale,
         components=components,
@@ -161,18 +165,20 @@ def axes_of_rows(X, mean, unit, n_components, random_state, weights=None):
     n_axes = min(n_components, *X.shape)
     axes, variances, noise_variance = _principal(centred, n_axes, random_state, weights)
     if is_incomplete:
-        axes, variances, noise_variance = axes_of_observed(
-            centred,
-            missing,
+        axes, variances, noise_variance, filled = axes_of_observed(
+            ObservedRows(centred, missing),
             axes * np.sqrt(variances)[:, np.newaxis],
             noise_variance,
             weights,
         )
+        for first in range(0, len(centred), CHUNK):
+            chunk = slice(first, first + CHUNK)
+            centred[chunk] = filled(centred[chunk], missing[chunk])
     else:
         scores = centred @ axes.T.astype(dtype)
-        axes, variances = _uncorrelated(axes, variances, scores, weights)
+        axes, variances = uncorrelated(axes, variances, scores, weights)
         noise_variance = None
-    components, variances = _padded(axes, variances, n_components)
+    components, variances = padded(axes, variances, n_components)
     shares = components.astype(dtype)
     centred -= (centred @ shares.T) @ shares
     if is_incomplete:
@@ -213,8 +219,8 @@ def axes_of_sparse_rows(X, mean, unit, n_components, random_state, weights=None)
         axes, variances = axes_by_products(rows, n_axes)
     axes = signed(axes)
     scores = rows.matmat(axes.T) / rows.roots
-    axes, variances = _uncorrelated(axes, variances, scores, weights)
-    components, variances = _padded(axes, variances, n_components)
+    axes, variances = uncorrelated(axes, variances, scores, weights)
+    components, variances = padded(axes, variances, n_components)
     squares = squared_distances(X, mean, unit, weights)
     scores = rows.matmat(components.T)
     # Of row - score @ components, multiplied out.
@@ -252,7 +258,7 @@ def _principal(rows, n_axes, random_state, weights):
     return signed(axes[:n_axes]), variances[:n_axes], noise
 
 
-def _uncorrelated(axes, variances, scores, weights=None):
+def uncorrelated(axes, variances, scores, weights=None):
     """Return axes, turned so that scores of rows are uncorrelated, and their variances.
 
     Those of an exact solver are. The randomized one finds a subspace where the axes of
@@ -287,7 +293,7 @@ def _rms(rows, degrees, weights):
     return np.sqrt(squares / degrees)
 
 
-def _padded(axes, variances, n_components):
+def padded(axes, variances, n_components):
     """Return axes and their variances, zeros where there is no further variance."""
     components, kept = np.zeros((n_components, axes.shape[1])), np.zeros(n_components)
     components[: len(axes)] = axes

@@ -7,8 +7,8 @@ from sklearn_ae._inference import thinned
 from sklearn_ae._modules.gaps import codes_given, linear_fill, precision_factor
 from sklearn_ae._pca.noise import noise_degrees
 
-# Rows that are filled in at a time, and numbers up to which those of a round are.
-CHUNK, MOST_DOUBLES = 8192, 2**24
+# Numbers up to which those of a round are.
+MOST_DOUBLES = 2**24
 # Rounds of expectation and maximisation, and the gain of a
 # row's log-likelihood below which they end.
 FEWEST_ROUNDS, MOST_ROUNDS, LEAST_GAIN = 10, 60, 1e-3
@@ -25,12 +25,8 @@ def signed(axes):
     return axes * np.sign(largest)
 
 
-def axes_of_observed(centred, missing, loadings, noise_variance, weights):
-    """Return axes, variances and noise of rows with gaps, which it fills in place.
-
-    They are those of probabilistic PCA, the likeliest given the observed values, by
-    expectation and maximisation [1]_, [2]_. Each round also whitens the codes, which
-    takes fewer rounds.
+class ObservedRows:
+    """Rows of which not all values were observed.
 
     Parameters
     ----------
@@ -38,12 +34,52 @@ def axes_of_observed(centred, missing, loadings, noise_variance, weights):
         Rows, with zeros for what is missing.
     missing : ndarray of bool
         Where that is.
+    """
+
+    def __init__(self, centred, missing):
+        self.centred = centred
+        self.missing = missing
+
+    def __len__(self):
+        return len(self.centred)
+
+    def __getitem__(self, rows):
+        return ObservedRows(self.centred[rows], self.missing[rows])
+
+    def arrays(self):
+        """Return the rows in double precision, and where values are missing."""
+        return self.centred.astype(np.float64), self.missing
+
+    def mean_square(self):
+        return np.mean(np.square(self.centred), dtype=np.float64)
+
+
+def axes_of_observed(rows, loadings, noise_variance, weights):
+    """Return axes, variances and noise of rows with gaps, and what fills these.
+
+    They are those of probabilistic PCA, the likeliest given the observed values, by
+    expectation and maximisation [1]_, [2]_. Each round also whitens the codes, which
+    takes fewer rounds.
+
+    Parameters
+    ----------
+    rows : ObservedRows
+        Or what has its methods.
     loadings : ndarray of shape (n_axes, n_features)
         Where to start.
     noise_variance : float
         Likewise.
     weights : ndarray of shape (n_rows,) or None
         Weights of the rows.
+
+    Returns
+    -------
+    axes : ndarray of shape (n_axes, n_features)
+    variances : ndarray of shape (n_axes,)
+    noise : float
+    filled : callable
+        From rows with zeros for what is missing, and where that is, to rows with its
+        conditional means there.
 
     References
     ----------
@@ -57,10 +93,10 @@ def axes_of_observed(centred, missing, loadings, noise_variance, weights):
     cost = n_features * n_axes**2
     most = max(ROUND_BUDGET // cost, FEWEST_ROWS)
     if weights is None:
-        weights = np.ones(len(centred))
-    parts = [thinned(part, most) for part in (centred, missing, weights)]
-    rows = parts[0]
-    mean_square = np.mean(np.square(rows), dtype=np.float64)
+        weights = np.ones(len(rows))
+    n_rows = weights.sum()
+    rows, weights = thinned(rows, most), thinned(weights, most)
+    mean_square = rows.mean_square()
     least = max(LEAST_NOISE * mean_square, np.finfo(float).tiny)
     loadings = torch.from_numpy(np.asarray(loadings, dtype=np.float64))
     # Small noise would hold on to the axes that it starts with.
@@ -68,27 +104,28 @@ def axes_of_observed(centred, missing, loadings, noise_variance, weights):
     before = -np.inf
     rounds = np.clip(BUDGET // (cost * len(rows)), FEWEST_ROUNDS, MOST_ROUNDS)
     for _ in range(rounds):
-        loadings, new_noise, likelihood = _round(*parts, loadings, noise)
+        loadings, new_noise, likelihood = _round(rows, weights, loadings, noise)
         noise = max(new_noise, least)
         if likelihood - before < LEAST_GAIN:
             break
         before = likelihood
     scaled = loadings / noise**0.5
-    for first in range(0, len(centred), CHUNK):
-        chunk = slice(first, first + CHUNK)
-        part, gap = torch.from_numpy(centred[chunk]), torch.from_numpy(missing[chunk])
-        centred[chunk] = linear_fill(part, gap, scaled).numpy()
+
+    def filled(centred, missing):
+        gaps = torch.from_numpy(missing)
+        return linear_fill(torch.from_numpy(centred), gaps, scaled).numpy()
+
     _, spread, axes = np.linalg.svd(loadings.numpy(), full_matrices=False)
-    n_rows = weights.sum()
     variances = n_rows / (n_rows - 1) * (spread**2 + noise)
     return (
         signed(axes),
         variances,
         noise * n_rows / noise_degrees(n_rows, *loadings.shape),
+        filled,
     )
 
 
-def _round(rows, gaps, weights, loadings, noise):
+def _round(rows, weights, loadings, noise):
     """Return loadings and noise of one more round, and the rows' mean log-likelihood.
 
     The likelihood is that of the loadings and the noise that were given, but for a
@@ -105,8 +142,8 @@ def _round(rows, gaps, weights, loadings, noise):
     step = max(1, MOST_DOUBLES // (8 * max(n_axes**2, n_features)))
     for first in range(0, len(rows), step):
         chunk = slice(first, first + step)
-        x = torch.from_numpy(rows[chunk].astype(np.float64))
-        observed = torch.from_numpy(1.0 - gaps[chunk])
+        centred, missing = rows[chunk].arrays()
+        x, observed = torch.from_numpy(centred), torch.from_numpy(1.0 - missing)
         factor = precision_factor(observed, scaled)
         unit_code = codes_given(x, factor, scaled)
         code = unit_code / noise**0.5

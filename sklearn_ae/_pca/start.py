@@ -21,10 +21,11 @@ from sklearn_ae._pca.axes import (
     noise_of,
     scales_alone,
 )
+from sklearn_ae._pca.large import axes_of_table, has_axes_by_blocks
 from sklearn_ae._rows.columns import column_sums, highest, lowest
 from sklearn_ae._rows.lazy import LazyRows
 from sklearn_ae._rows.sparse import SparseRows
-from sklearn_ae._rows.stored import StoredRows, is_large
+from sklearn_ae._rows.stored import StoredRows, floating_dtype, is_large, slices_of
 
 # A share of the variance below which float32 arithmetic sees nothing.
 NEGLIGIBLE = 1e-12
@@ -159,17 +160,33 @@ def column_means(X, weights=None):
         if isinstance(X, SparseRows):
             n_rows = len(X) if weights is None else weights.sum()
             means = column_sums(X, weights) / n_rows
-        elif weights is None:
-            means = np.mean(X, axis=0, dtype=np.float64)
-            if np.isnan(means).any():
-                means = np.mean(X, axis=0, dtype=np.float64, where=~np.isnan(X))
         else:
-            means = weights @ X / weights.sum()
-            if np.isnan(means).any():
-                means = weights @ np.nan_to_num(X) / (weights @ ~np.isnan(X))
+            means = _means_of_observed(X, weights)
         # So that columns of equal values have no spread, though sums are rounded.
         means = np.clip(means, lowest(X), highest(X))
-        return means.astype(X.dtype)
+        return means.astype(floating_dtype(X))
+
+
+def _means_of_observed(X, weights):
+    """Return the column means of a table, which is read a block at a time if large."""
+    sums, counts = 0.0, 0.0
+    for rows in slices_of(X):
+        part = X[rows]
+        each = None if weights is None else weights[rows]
+        of_part = _summed(part, each)
+        count = len(part) if each is None else each.sum()
+        if np.isnan(of_part).any():
+            is_there = ~np.isnan(part)
+            of_part = _summed(part, each, is_there)
+            count = _summed(is_there, each)
+        sums, counts = sums + of_part, counts + count
+    return sums / counts
+
+
+def _summed(rows, weights, where=True):
+    if weights is None:
+        return np.sum(rows, axis=0, dtype=np.float64, where=where)
+    return weights @ (rows if where is True else np.where(where, rows, 0))
 
 
 def centred_or_infinite(X, mean):
@@ -211,8 +228,7 @@ def centred_rows(X, mean):
         # One pass for both: the table may be on a disk.
         flaws = [(np.isinf(x).any(), np.isnan(x).any()) for x in centred.blocks()]
         is_out_of_range, is_incomplete = np.any(flaws, axis=0)
-        if is_incomplete:
-            centred = _minus(X, mean)
+        centred.is_incomplete = bool(is_incomplete)
     else:
         centred = _minus(X, mean)
         is_sparse = isinstance(centred, SparseRows)
@@ -224,6 +240,14 @@ def centred_rows(X, mean):
             "scale X, for instance with StandardScaler."
         )
     return centred
+
+
+def misses_values(rows):
+    """Whether some of centred rows miss values."""
+    if isinstance(rows, LazyRows):
+        return rows.is_incomplete
+    # A sum has NaN where a value has, without an array of flags.
+    return bool(np.isnan(rows.sum(dtype=np.float64)))
 
 
 def fit_start(X, n_components, init, random_state, weights=None):
@@ -254,13 +278,13 @@ def fit_start(X, n_components, init, random_state, weights=None):
     rows = centred_rows(X, mean)
     is_sparse = isinstance(X, SparseRows)
     unit = _unit(X, mean)
-    # A sum has NaN where a value has, without an array of flags.
-    is_lazy = isinstance(rows, LazyRows)
-    is_incomplete = not is_lazy and bool(np.isnan(rows.sum(dtype=np.float64)))
+    is_incomplete = misses_values(rows)
     if init == "random":
         axes = scales_alone(X, mean, unit, n_components, weights)
     elif has_cheap_covariance(X.shape) and not is_incomplete:
         axes = axes_of_covariance(X, mean, unit, n_components, weights)
+    elif isinstance(rows, StoredRows) and has_axes_by_blocks(rows, n_components):
+        axes = axes_of_table(X, rows, unit, n_components, random_state, weights)
     else:
         of_rows = axes_of_sparse_rows if is_sparse else axes_of_rows
         axes = of_rows(X, mean, unit, n_components, random_state, weights)

@@ -1,8 +1,13 @@
-"""Principal axes of sparse rows, which are centred by arithmetic and never dense."""
+"""Principal axes of sparse rows and of large tables, of which no dense copy is made.
+
+Sparse rows are centred by arithmetic, tables block by block.
+"""
 
 import numpy as np
 from scipy.linalg import lu, qr, svd
 from scipy.sparse.linalg import LinearOperator
+
+from sklearn_ae._rows.stored import block_slices
 
 # Where scikit-learn's PCA takes its randomized solver: for fewer axes than this share
 # of the shorter side, and beyond so many rows or columns.
@@ -56,6 +61,64 @@ class CentredRows(LinearOperator):
         return self.roots * products * self.roots.T
 
 
+class CentredTable(LinearOperator):
+    """Rows of a large table over a unit, as what they do to vectors.
+
+    They have their mean, which is zero, where they miss values.
+
+    Parameters
+    ----------
+    rows : StoredRows
+    unit : float
+    weights : ndarray of shape (n_rows,) or None, default=None
+        Weights of the rows.
+
+    Attributes
+    ----------
+    roots, degrees
+        As of `CentredRows`.
+    """
+
+    def __init__(self, rows, unit, weights=None):
+        super().__init__(np.float64, rows.shape)
+        self.rows = rows
+        self.unit = unit
+        weights = np.ones(len(rows)) if weights is None else weights
+        self.degrees = weights.sum() - 1
+        self.roots = np.sqrt(weights)[:, np.newaxis]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, rows):
+        return CentredTable(self.rows[rows], self.unit, np.square(self.roots[rows, 0]))
+
+    def arrays(self):
+        """Return the rows in double precision, and where values are missing."""
+        centred = np.asarray(self.rows, dtype=np.float64)
+        centred /= self.unit
+        missing = np.isnan(centred)
+        centred[missing] = 0.0
+        return centred, missing
+
+    def blocks(self):
+        """Yield slices of rows, and their arrays."""
+        for rows in block_slices(self.rows):
+            yield rows, *self[rows].arrays()
+
+    def mean_square(self):
+        squares = sum(np.square(x).sum() for _, x, _ in self.blocks())
+        return squares / self.rows.size
+
+    def _matmat(self, vectors):
+        products = [x @ vectors for _, x, _ in self.blocks()]
+        return self.roots * np.concatenate(products)
+
+    def _rmatmat(self, vectors):
+        vectors = self.roots * vectors
+        return sum(x.T @ vectors[rows] for rows, x, _ in self.blocks())
+
+
 def is_randomized(shape, n_axes):
     """Whether scikit-learn's PCA would take so many axes from its randomized solver."""
     return max(shape) > LARGE and n_axes < FEW * min(shape)
@@ -69,7 +132,7 @@ def randomized_axes(rows, n_axes, random_state):
 
     Parameters
     ----------
-    rows : CentredRows
+    rows : CentredRows or CentredTable
     n_axes : int
     random_state : RandomState
 

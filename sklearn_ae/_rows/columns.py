@@ -3,20 +3,31 @@
 import numpy as np
 
 from sklearn_ae._rows.sparse import SparseRows
+from sklearn_ae._rows.stored import floating_dtype, in_floats, slices_of
+
+
+def blocks_of(X):
+    """Yield rows, as floats, of sparse or large tables some at a time."""
+    if isinstance(X, SparseRows):
+        yield from X.blocks()
+        return
+    dtype = floating_dtype(X)
+    for rows in slices_of(X):
+        yield X[rows].astype(dtype, copy=False)
 
 
 def lowest(X):
     """Return the lowest value of each column; NaN does not count."""
     if isinstance(X, SparseRows):
         return X.matrix.min(axis=0).toarray().ravel()
-    return np.fmin.reduce(X)
+    return in_floats(np.fmin.reduce(X))
 
 
 def highest(X):
     """Return the highest value of each column; NaN does not count."""
     if isinstance(X, SparseRows):
         return X.matrix.max(axis=0).toarray().ravel()
-    return np.fmax.reduce(X)
+    return in_floats(np.fmax.reduce(X))
 
 
 def n_equal(X, value):
@@ -24,7 +35,7 @@ def n_equal(X, value):
     if isinstance(X, SparseRows):
         n_stored = np.count_nonzero(X.matrix.data == value)
         return n_stored + (X.size - X.matrix.nnz) * (value == 0)
-    return np.count_nonzero(value == X)
+    return sum(np.count_nonzero(value == X[rows]) for rows in slices_of(X))
 
 
 def column_sums(X, weights=None):

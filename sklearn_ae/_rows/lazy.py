@@ -7,10 +7,12 @@ class LazyRows:
     """Base class of rows of which nobody needs all as a dense array.
 
     Indexing selects rows and copies no values. ``np.asarray`` makes rows dense; whoever
-    calls it says how many at a time. They have no gaps.
+    calls it says how many at a time.
     """
 
     ndim = 2
+    #: Whether there may be NaN among them, for what is missing.
+    is_incomplete = False
     #: Where torch finds what they become.
     device = torch.device("cpu")
 

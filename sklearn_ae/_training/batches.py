@@ -69,7 +69,9 @@ class Rows(Dataset):
         """Whether some rows miss values."""
         parts = [self.data] if self.valid is None else [self.data, self.valid.data]
         return any(
-            not isinstance(part, LazyRows) and bool(part.isnan().any())
+            part.is_incomplete
+            if isinstance(part, LazyRows)
+            else bool(part.isnan().any())
             for part in parts
         )
 

@@ -10,7 +10,9 @@ from skorch.callbacks import Callback
 
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
+from sklearn_ae._rows import stored
 from sklearn_ae._rows.sparse import SparseRows
+from sklearn_ae._rows.stored import StoredRows
 from sklearn_ae.losses import AbsoluteError
 from sklearn_ae.networks import MLP
 
@@ -212,3 +214,28 @@ def test_sparse_rows_go_there_where_they_may_be_dense(
         model = make_ae(guard=False, max_epochs=20, n_components=1)
         model.fit(sparse.csr_array(X))
         np.testing.assert_allclose(model.transform(X), trained.transform(X), atol=1e-5)
+
+
+def test_large_tables_train_there_without_a_copy(make_ae, X, monkeypatch):
+    """What is dense of the rows is a block, and then the basis."""
+    copied = make_ae(max_epochs=3, guard=False).fit(X)
+    monkeypatch.setattr(stored, "LARGE", 1)
+    monkeypatch.setattr(stored, "BLOCK", 10 * N_FEATURES)
+    dense = StoredRows.__array__
+    largest = []
+
+    def watched(self, dtype=None, copy=None):
+        if self.shape[1] == N_FEATURES:
+            largest.append(len(self))
+        return dense(self, dtype, copy)
+
+    monkeypatch.setattr("sklearn_ae._fitting.row_space.MOST_TOGETHER", 3 * N_FEATURES)
+    kept = make_ae(max_epochs=3, guard=False).fit(X)
+    np.testing.assert_allclose(
+        kept.transform(X), copied.transform(X), rtol=1e-3, atol=1e-3
+    )
+    monkeypatch.setattr(StoredRows, "__array__", watched)
+    rows = StoredRows(X, kept.mean_)
+    with in_row_space(kept.net_, rows, np.random.RandomState(0)) as coordinates:
+        assert isinstance(coordinates, StoredRows)
+    assert max(largest) == 10

@@ -3,16 +3,22 @@
 import numpy as np
 import pytest
 
+from sklearn_ae import VAETransformer
 from sklearn_ae._inference import MOST_CODES
 from sklearn_ae._pca import start
 from sklearn_ae._pca.start import centred_float32, centred_rows
 from sklearn_ae._rows import stored
 from sklearn_ae._rows.stored import StoredRows, is_large
+from sklearn_ae._validation import check_rows
 
 
-@pytest.fixture(params=["float32", "float64", "memmap"])
+@pytest.fixture(params=["float32", "float64", "by_column", "strided", "memmap"])
 def table(request, rng, tmp_path):
     X = 5 + rng.normal(size=(120, 6)) @ rng.normal(size=(6, 6))
+    if request.param == "by_column":
+        return np.asfortranarray(X)
+    if request.param == "strided":
+        return np.repeat(X, 2, axis=1)[::-1, ::2]
     if request.param != "memmap":
         return X.astype(request.param)
     np.save(tmp_path / "X.npy", X.astype(np.float32))
@@ -49,20 +55,32 @@ def test_they_are_selected_as_arrays_are(table, rng):
         np.testing.assert_array_equal(once[twice], expected[twice])
 
 
-def test_only_large_tables_stored_row_by_row_stay(monkeypatch, table):
+def test_only_large_tables_stay(monkeypatch, table):
     assert not is_large(table)
     monkeypatch.setattr(stored, "LARGE", table.size)
     assert is_large(table)
-    assert not is_large(np.asfortranarray(table))
+    assert isinstance(centred_rows(table, np.zeros(6, table.dtype)), StoredRows)
 
 
 @pytest.mark.usefixtures("_all_large")
-def test_rows_with_gaps_are_copied(table):
+def test_rows_with_gaps_say_so(table):
     X = np.array(table)
+    assert not centred_rows(X, np.zeros(6, X.dtype)).is_incomplete
     X[7, 2] = np.nan
     rows = centred_rows(X, np.zeros(6, X.dtype))
-    assert isinstance(rows, np.ndarray)
-    assert isinstance(centred_rows(table, np.zeros(6, X.dtype)), StoredRows)
+    assert isinstance(rows, StoredRows)
+    assert rows.is_incomplete
+    assert rows[[3, 7]][:1].is_incomplete
+
+
+@pytest.mark.usefixtures("_all_large")
+def test_fits_take_rows_with_gaps(make, table, rng):
+    X = np.array(table)
+    X[rng.uniform(size=X.shape) < 0.1] = np.nan
+    model = make().fit(X)
+    assert model.net_.module_.incomplete
+    assert np.isfinite(model.transform(X)).all()
+    assert np.isfinite(make(init="random").fit(X).score(X))
 
 
 @pytest.mark.usefixtures("_all_large")
@@ -86,6 +104,48 @@ def test_fits_are_those_of_copies(make, table, monkeypatch, weights):
     )
     assert repr(kept.guard_) == repr(copied.guard_)
     np.testing.assert_array_equal(table, before)
+
+
+@pytest.fixture(params=["bool", "uint8", "int16", "int64"])
+def whole(request, rng):
+    X = 50 + 20 * rng.normal(size=(120, 3)) @ rng.normal(size=(3, 6))
+    if request.param == "bool":
+        return X > 50
+    # Beyond 2 ** 24 float32 is not exact.
+    factor = 2**22 if request.param == "int64" else 1
+    return (factor * np.clip(X, 0, 255)).astype(request.param)
+
+
+def test_fits_to_whole_numbers_are_those_to_floats(make, whole, monkeypatch):
+    cast = make().fit(whole)
+    filled = cast.impute(whole)
+    monkeypatch.setattr(stored, "LARGE", 1)
+    monkeypatch.setattr(stored, "BLOCK", 50 * whole.shape[1])
+    kept = make().fit(whole)
+    np.testing.assert_allclose(kept.mean_, cast.mean_, rtol=1e-6)
+    assert kept.mean_.dtype == cast.mean_.dtype
+    np.testing.assert_allclose(kept.transform(whole), cast.transform(whole), rtol=1e-4)
+    assert kept.reconstruct(whole).dtype == cast.reconstruct(whole).dtype
+    assert kept.impute(whole).dtype == filled.dtype
+    np.testing.assert_array_equal(kept.impute(whole), filled)
+
+
+@pytest.mark.usefixtures("_all_large")
+def test_whole_numbers_are_never_cast_together(make, whole):
+    stays = check_rows(make(), whole, reset=True)
+    assert stays is whole or np.shares_memory(stays, whole)
+    assert isinstance(centred_rows(stays, np.zeros(6, np.float32)), StoredRows)
+
+
+@pytest.mark.usefixtures("_all_large")
+@pytest.mark.parametrize("name", ["bernoulli", "poisson", "negative_binomial"])
+def test_domains_of_whole_numbers_are_checked_as_those_of_floats(name):
+    bits = np.arange(60).reshape(10, 6) % 7 == 0
+    for dtype in ("bool", "uint8", "int32"):
+        model = VAETransformer(1, likelihood=name, max_epochs=1, random_state=0)
+        assert np.isfinite(model.fit(bits.astype(dtype)).transform(bits)).all()
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        model.fit(-bits.astype("int32"))
 
 
 @pytest.mark.usefixtures("_all_large")
