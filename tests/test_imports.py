@@ -38,6 +38,7 @@ OTHERS = {
     "corruptions": {"sklearn", "torch"},
     "penalties": {"sklearn", "torch"},
     "priors": {"numpy", "sklearn", "torch"},
+    "_report": {"numpy", "sklearn"},
     "displays": {"matplotlib", "numpy", "scipy", "sklearn"},
     "model_selection": {"numpy", "sklearn"},
     "_images": set(),

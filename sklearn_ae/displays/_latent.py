@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ae._arrays import in_numpy
 from sklearn_ae._images import checked_image_shape
-from sklearn_ae.displays._comparison import codes_and_decoder, numbers
+from sklearn_ae.displays._comparison import Comparison, numbers
 from sklearn_ae.displays._plotting import (
     COLOURS,
     MARKERS,
@@ -311,7 +311,8 @@ class LatentSpaceDisplay:
             or a column is asked for that there is not.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        codes, decode = codes_and_decoder(estimator, X)
+        comparison = Comparison(estimator, X)
+        codes, decode = comparison.codes, comparison.decode
         most = MOST_COMPONENTS if image_shape is None else 2
         data = {"components": checked_components(components, codes.shape[1], most)}
         if y is not None:

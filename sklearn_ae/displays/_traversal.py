@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import in_numpy
 from sklearn_ae._images import checked_image_shape
-from sklearn_ae.displays._comparison import codes_and_decoder, feature_names
+from sklearn_ae.displays._comparison import Comparison
 from sklearn_ae.displays._plotting import (
     axes_for,
     check_channels,
@@ -232,7 +232,8 @@ class LatentTraversalDisplay:
                 f"quantiles={quantiles!r} must be a pair (low, high) with "
                 "0 <= low < high <= 1."
             )
-        codes, decode = codes_and_decoder(estimator, X)
+        comparison = Comparison(estimator, X)
+        codes, decode = comparison.codes, comparison.decode
         shown = checked_components(components, codes.shape[1], MOST_COMPONENTS)
         shares = np.linspace(low, high, n_steps)
         points = np.tile(np.median(codes, axis=0), (len(shown), n_steps, 1))
@@ -249,7 +250,7 @@ class LatentTraversalDisplay:
             decoded=rows.reshape(len(shown), n_steps, -1),
             components=shown,
             quantiles=shares,
-            feature_names=feature_names(estimator, X, rows.shape[1]),
+            feature_names=comparison.feature_names,
             image_shape=shape,
         )
         return display.plot(ax, line_kw=line_kw)
