@@ -10,15 +10,15 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._arrays import in_numpy
-from sklearn_ae._report.advice import all_advice
-from sklearn_ae._report.facts import all_facts, percent
-from sklearn_ae.displays._comparison import (
+from sklearn_ae._comparison.rows import (
     Comparison,
     is_autoencoder,
     squared_distances,
     steps_of,
     taken_apart,
 )
+from sklearn_ae._report.advice import all_advice
+from sklearn_ae._report.facts import all_facts, percent
 
 # Features that are named as worst reconstructed.
 N_WORST = 5

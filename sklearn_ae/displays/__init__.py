@@ -3,9 +3,8 @@
 ``from_estimator`` computes what is drawn, keeps it in attributes and draws it; ``plot``
 draws it again. matplotlib is needed for drawing alone.
 
-May import `_images`, and `_pca` for PCA of rows with gaps: displays know estimators by
-their methods and attributes alone.
-Users import the displays; others may import `_comparison` for `summary`.
+May import `_comparison`, for all that is computed, and `_images`.
+Users import the displays.
 """
 
 from sklearn_ae.displays._effects import ComponentEffectsDisplay

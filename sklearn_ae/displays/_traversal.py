@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import in_numpy
+from sklearn_ae._comparison.decoded import check_channels
+from sklearn_ae._comparison.rows import Comparison
 from sklearn_ae._images import checked_image_shape
-from sklearn_ae.displays._comparison import Comparison
 from sklearn_ae.displays._plotting import (
     axes_for,
-    check_channels,
     check_matplotlib,
     check_number,
     checked_components,

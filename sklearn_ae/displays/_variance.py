@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._arrays import in_numpy
-from sklearn_ae.displays._comparison import taken_apart
-from sklearn_ae.displays._curves import (
+from sklearn_ae._comparison.curves import (
     curves_of_rows,
     names_of,
     own_curves,
     what_was_chosen,
 )
+from sklearn_ae._comparison.rows import taken_apart
 from sklearn_ae.displays._plotting import (
     COLOURS,
     GREY,

@@ -261,7 +261,7 @@ def test_bits_with_gaps_are_bits(rng):
 
 def test_sparse_rows_are_compared_if_they_are_few(ae, rows, monkeypatch):
     assert str(summary(ae, sparse.coo_array(rows))) == str(summary(ae, rows))
-    monkeypatch.setattr("sklearn_ae.displays._comparison.MOST_DENSE", 300)
+    monkeypatch.setattr("sklearn_ae._comparison.rows.MOST_DENSE", 300)
     with pytest.raises(ValueError, match=r"X is sparse and has 60 rows.*at most 50;"):
         summary(ae, sparse.coo_array(rows))
     assert "50 of 6" in summary(ae, sparse.csr_array(rows[:50])).facts["Rows given"]

@@ -18,8 +18,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sklearn_ae.displays import ExplainedVarianceDisplay, ReconstructionDisplay
-from sklearn_ae.displays._comparison import Comparison
+from sklearn_ae._comparison.rows import Comparison
 
 
 @pytest.fixture
@@ -54,39 +53,23 @@ def test_rows_that_were_not_fitted_have_the_pca_of_those_that_were(
         behind, [StandardScaler()]
     )
     pipeline = make_pipeline(*steps).fit(train, y)
-    display = ReconstructionDisplay.from_estimator(pipeline, test)
+    compared = Comparison(pipeline, test)
     expected = by_pca(FRONTS[front], train, test)
     tolerance = 1e-4 * np.abs(test).max()
-    np.testing.assert_allclose(display.pca_reconstruction, expected, atol=tolerance)
-    assert display.pca_name == "PCA"
+    np.testing.assert_allclose(compared.pca_reconstruction(), expected, atol=tolerance)
+    assert compared.pca_name == "PCA"
     whole = make_pipeline(*steps[: 1 + len(FRONTS[front])])
     expected = whole.inverse_transform(whole.transform(test))
-    np.testing.assert_allclose(display.reconstruction, expected, atol=tolerance)
+    made = compared.decode(compared.codes)
+    np.testing.assert_allclose(made, expected, atol=tolerance)
 
 
 def test_where_pca_is_kept_in_a_pipeline_the_pictures_are_the_same(make, noise):
     pipeline = make_pipeline(StandardScaler(), make()).fit(noise[:80])
     pipeline[-1].net_.module_.use_networks(False)
-    display = ReconstructionDisplay.from_estimator(pipeline, noise[80:])
-    np.testing.assert_allclose(
-        display.reconstruction, display.pca_reconstruction, atol=1e-5
-    )
-
-
-def test_shares_of_a_pipeline_are_those_of_what_the_autoencoder_gets(make_ae, split):
-    train, test, _ = split
-    pipeline = make_pipeline(StandardScaler(), make_ae()).fit(train)
-    display = ExplainedVarianceDisplay.from_estimator(pipeline, test)
-    scaled = pipeline[:-1].transform(test)
-    total = np.sum((scaled - scaled.mean(axis=0)) ** 2)
-    for n_components in (1, 2):
-        left = scaled - by_pca([], pipeline[:-1].transform(train), scaled, n_components)
-        found = display.pca_explained_variance[0][n_components - 1]
-        assert found == pytest.approx(1 - np.sum(left**2) / total, rel=1e-5)
-    left = scaled - pipeline[-1].reconstruct(scaled)
-    (found,) = display.explained_variance
-    assert found == pytest.approx(1 - np.sum(left**2) / total, rel=1e-5)
-    assert "as the autoencoder gets them" in display.ax_.get_ylabel()
+    compared = Comparison(pipeline, noise[80:])
+    made = compared.decode(compared.codes)
+    np.testing.assert_allclose(made, compared.pca_reconstruction(), atol=1e-5)
 
 
 def test_searches_and_pca_s_own_pipelines_are_taken_apart(make_ae, split):
@@ -111,11 +94,11 @@ def test_without_a_linear_path_pca_is_of_the_rows_given_and_says_so(make, split)
     nmf = NMF(2, max_iter=2000, tol=1e-3)
     for model in (make(init="random"), nmf):
         pipeline = make_pipeline(MaxAbsScaler(), model).fit(np.abs(train))
-        display = ReconstructionDisplay.from_estimator(pipeline, np.abs(test))
+        compared = Comparison(pipeline, np.abs(test))
         scale = np.abs(train).max(axis=0)
         expected = by_pca([], np.abs(test) / scale, np.abs(test) / scale) * scale
-        np.testing.assert_allclose(display.pca_reconstruction, expected)
-        assert display.bars_[1].get_label() == "PCA of these rows"
+        np.testing.assert_allclose(compared.pca_reconstruction(), expected)
+        assert compared.pca_name == "PCA of these rows"
 
 
 def test_partial_fit_has_the_pca_of_its_first_rows(make, split):
@@ -143,9 +126,9 @@ def test_behind_a_step_without_a_way_back_rows_are_what_it_gives(make_ae, split)
         [("kind", OneHotEncoder(), ["kind"]), ("rest", StandardScaler(), list("abc"))]
     )
     pipeline = make_pipeline(columns, MaxAbsScaler(), make_ae()).fit(frame)
-    display = ReconstructionDisplay.from_estimator(pipeline, frame)
-    np.testing.assert_allclose(display.rows, pipeline[0].transform(frame))
-    assert list(display.feature_names) == list(pipeline[0].get_feature_names_out())
+    compared = Comparison(pipeline, frame)
+    np.testing.assert_allclose(compared.rows, pipeline[0].transform(frame))
+    assert list(compared.feature_names) == list(pipeline[0].get_feature_names_out())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ae.displays._comparison import Comparison, squared_distances
+from sklearn_ae._comparison.rows import Comparison, squared_distances
 
 # Shares that a picture does not tell apart.
 ALIKE = 0.01
