@@ -95,6 +95,16 @@ class Comparison:
             return np.array([f"x{index}" for index in range(n_features)], dtype=object)
         return np.asarray(self._names, dtype=object)
 
+    def center_and_spread(self):
+        """Return means and standard deviations of the features of `rows`.
+
+        A feature whose values are all alike has a deviation of exactly 0.
+        """
+        rows = self.rows
+        # Of equal values rounding may make a small number.
+        varies = np.nanmax(rows, axis=0) > np.nanmin(rows, axis=0)
+        return np.nanmean(rows, axis=0), np.where(varies, np.nanstd(rows, axis=0), 0.0)
+
     def of_coder(self):
         """Return the comparison of the coder alone, by the rows that it gets.
 

@@ -225,10 +225,10 @@ class ComponentEffectsDisplay:
             shape = checked_image_shape(
                 image_shape, n_features, f"{cls.__name__}.from_estimator"
             )
+        if standardize:
+            effects = _in_deviations(effects, comparison.center_and_spread()[1])
         display = cls(
-            effects=(
-                _in_deviations(effects, comparison.rows) if standardize else effects
-            ),
+            effects=effects,
             components=shown,
             feature_names=comparison.feature_names,
             standardized=standardize,
@@ -253,9 +253,6 @@ def _effects(codes, decode, columns):
     return np.array(effects)
 
 
-def _in_deviations(effects, rows):
+def _in_deviations(effects, spread):
     """Return effects over the features' standard deviations, 0 without any."""
-    # Of equal values rounding may make a small number.
-    varies = np.nanmax(rows, axis=0) > np.nanmin(rows, axis=0)
-    deviations = np.where(varies, np.nanstd(rows, axis=0), 1.0)
-    return np.where(varies, effects / deviations, 0.0)
+    return np.divide(effects, spread, out=np.zeros_like(effects), where=spread > 0)

@@ -173,7 +173,7 @@ class LatentSpaceDisplay:
             self._plot_pairs(ax, shown, draw, options)
         for cell in self.axes_.flat:
             if not axes and cell is not None:
-                without_axes(cell)
+                without_axes(cell, is_framed=len(shown) > 2)
         return self
 
     def _groups(self):

@@ -35,7 +35,7 @@ MORE_COLOURS = (
 )
 GREY = "#666666"
 # Pixels along each side of a picture of many dots, and the opacity of a single dot.
-DENSITY_PIXELS, FAINTEST = 300, 0.35
+DENSITY_PIXELS, FAINTEST = 200, 0.25
 THUMBNAIL_POINTS = 22
 # Each time as many groups as there are colours have a marker of their own.
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
@@ -226,11 +226,13 @@ def draw_thumbnails(ax, places, images, image_shape):
     return drawn
 
 
-def without_axes(ax):
-    """Take ticks and frame from axes; their labels stay."""
+def without_axes(ax, is_framed):
+    """Take ticks from axes, and the frame or its weight; their labels stay."""
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.spines[:].set_visible(False)
+    ax.spines[:].set_visible(is_framed)
+    ax.spines[:].set_color(GREY)
+    ax.spines[:].set_alpha(0.4)
 
 
 def shades(n):
