@@ -1,7 +1,6 @@
 """Shares of variance by the length of the code: of estimators, and of their PCAs."""
 
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 
@@ -73,7 +72,7 @@ def _told_apart(curves):
     curves : list of tuple of (ndarray, str, str)
         Shares, the name of the PCA and that of the estimator which it is beside.
     """
-    kept: list[Any] = []
+    kept = []
     for shares, name, beside in sorted(curves, key=lambda curve: -len(curve[0])):
         if not any(
             name == other and np.allclose(shares, longer[: len(shares)], 0, ALIKE)

@@ -32,7 +32,7 @@ def spread_out(points, n_most, rng):
     low, high = points.min(axis=0), points.max(axis=0)
     points = (points - low) / np.where(high > low, high - low, 1.0)
     nearest = 0.8 / np.sqrt(n_most)
-    chosen: list[int] = []
+    chosen = []
     for place in rng.permutation(len(points)):
         gaps = np.abs(points[chosen] - points[place]).max(axis=1)
         if (gaps > nearest).all():

@@ -166,7 +166,7 @@ class LatentSpaceDisplay:
             self._plot_line(ax, shown[0], options)
             return self
         elif len(shown) == 2:
-            drawn = draw(ax, *shown, options)
+            drawn = draw(ax, shown[0], shown[1], options)
             self._explain_colours(ax, [ax], drawn)
             self._add_thumbnails(ax, shown)
         else:
