@@ -11,6 +11,7 @@ ALIKE = 0.01
 
 
 def is_ordered(coder):
+    """Whether the first columns of its code are a code on their own."""
     return getattr(coder, "explained_variance_curve_", None) is not None
 
 
@@ -94,6 +95,7 @@ def _is_share(n_components):
 
 
 def what_was_chosen(coders, names):
+    """Return the lengths that ordered estimators hand out, and the shares asked for."""
     ordered = [
         (name, one) for name, one in zip(names, coders, strict=True) if is_ordered(one)
     ]

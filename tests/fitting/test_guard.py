@@ -42,7 +42,8 @@ def test_is_told_in_words():
     assert str(result).endswith(
         "the network's minus log-likelihood is 3.25, that of probabilistic PCA 3.5 "
         "nats a row (t = 3, p = 0.002; the network needs p < 0.01), and its "
-        "reconstructions have 1.2 times the squared error of PCA's (at most 1.05 is let pass)"
+        "reconstructions have 1.2 times the squared error of PCA's "
+        "(at most 1.05 is let pass)"
     )
 
 
