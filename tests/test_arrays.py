@@ -52,6 +52,7 @@ VERBS = {
     "transform": lambda model, X: model.transform(X),
     "fit_transform": lambda model, X: clone(model).fit_transform(X),
     "inverse_transform": lambda model, X: model.inverse_transform(X[:, :2]),
+    "reconstruct_by_pca": lambda model, X: model.reconstruct_by_pca(X),
     "reconstruct": lambda model, X: model.reconstruct(X),
     "component_effects": lambda model, X: model.component_effects(X),
     "score_samples": lambda model, X: model.score_samples(X),

@@ -91,6 +91,7 @@ def test_numbers_are_their_float_copy_whatever_their_dtype(make_frame, dtype, ga
 VERBS = {
     "transform": lambda model, X: model.transform(X),
     "fit_transform": lambda model, X: clone(model).fit_transform(X),
+    "reconstruct_by_pca": lambda model, X: model.reconstruct_by_pca(X),
     "reconstruct": lambda model, X: model.reconstruct(X),
     "component_effects": lambda model, X: model.component_effects(X),
     "score_samples": lambda model, X: model.score_samples(X),

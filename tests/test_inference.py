@@ -159,7 +159,10 @@ def test_a_row_however_extreme_has_the_lowest_score_and_no_other_s(
         assert found[2] == -np.inf
 
 
-@pytest.mark.parametrize("method", ["transform", "reconstruct", "impute", "posterior"])
+@pytest.mark.parametrize(
+    "method",
+    ["transform", "reconstruct", "reconstruct_by_pca", "impute", "posterior"],
+)
 def test_what_is_no_score_of_an_extreme_row_is_refused(make, curved, method):
     model = make().fit(curved)
     curved[2, :2] = np.nan, 1e300

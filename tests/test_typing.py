@@ -37,6 +37,7 @@ CALLED = [
     "plot",
     "posterior",
     "reconstruct",
+    "reconstruct_by_pca",
     "sample",
     "sample_posterior",
     "score",

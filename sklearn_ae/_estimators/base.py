@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._arrays import (
@@ -17,6 +18,7 @@ from sklearn_ae._arrays import (
     with_kind_converted,
 )
 from sklearn_ae._components.moments import code_moments
+from sklearn_ae._estimators.absent import WithoutLoadings
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._inference import apply_in_chunks, check_finite, chunk_rows
 from sklearn_ae._pca.start import centred_float32, centred_or_infinite
@@ -30,7 +32,15 @@ from sklearn_ae._utils import (
 from sklearn_ae._validation import check_codes, check_count, check_rows
 
 
-class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting):
+def _has_linear_path(estimator):
+    """Whether there is PCA beside the network, or will be once it is fitted."""
+    net = getattr(estimator, "net_", None)
+    return net is None or net.module_.decode_weight is not None
+
+
+class BaseAutoencoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, WithoutLoadings, Fitting
+):
     """Base class of the autoencoders: transform, the way back, and new rows.
 
     Warning: this class should not be used directly. Use derived classes instead.
@@ -195,6 +205,63 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
         codes = self._encoded(self._checked_rows(X))
         return as_given(self._decode(codes, self.net_.module_.decode), X)
 
+    @available_if(_has_linear_path)
+    def reconstruct_by_pca(
+        self, X: ArrayLike, n_components: int | None = None
+    ) -> np.ndarray:
+        """Return what PCA makes of rows: the linear path that training started from.
+
+        It is the PCA of the rows of ``fit``, of the first call's after ``partial_fit``,
+        and what displays and `summary` compare with; where PCA was kept, `reconstruct`
+        equals it. A loss or likelihood that has a range keeps it within. There is none
+        with ``init="random"``, and the method is then not available.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        n_components : int or None, default=None
+            Number of PCA's components, the first ones; None takes `n_components_`.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            Reconstructions in X's units.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As for `transform`, or if there are not so many components.
+        """
+        rows = self._checked_rows(X)
+        n_fitted = len(self.net_.module_.decode_weight)
+        if n_components is None:
+            n_components = self.n_components_
+        check_count(n_components, "n_components", "reconstruct_by_pca")
+        if n_components > n_fitted:
+            raise ValueError(
+                f"n_components={n_components} is more than the {n_fitted} that PCA was "
+                f"fitted with; give reconstruct_by_pca at most {n_fitted}."
+            )
+        out = np.empty((len(rows), self.n_features_in_), dtype=self._mean.dtype)
+        # As it is without networks, where it clips nothing.
+        link = copy.deepcopy(self.net_.module_.cost.link)
+        for part in link.modules():
+            part.networks_on = False
+        by_pca = partial(self._by_pca, link=link, n_components=n_components)
+        made = self._apply(by_pca, rows, out, self._centred)
+        return as_given(self._in_units(made, link), X)
+
+    def _by_pca(self, x, *, link, n_components):
+        """Return what the first columns of the linear path make of centred rows."""
+        module = self.net_.module_
+        x, missing = module.without_nan(x)
+        axes = module.principal_axes()[:n_components].to(x)
+        linear = module.filled(x, missing) @ axes.T @ axes
+        return link.mean(link.link(linear))
+
     def component_effects(self, X: ArrayLike) -> np.ndarray:
         """Return how much each column of the code moves each feature.
 
@@ -251,12 +318,13 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitting
     def _decode(self, codes, function):
         """Decode codes by a function that gives centred rows; add the mean."""
         out = np.empty((len(codes), self.n_features_in_), dtype=self._mean.dtype)
-        return self._in_units(self._apply(function, codes, out, self._float32))
+        rows = self._apply(function, codes, out, self._float32)
+        return self._in_units(rows, self.net_.module_.cost.link)
 
-    def _in_units(self, rows):
+    def _in_units(self, rows, link):
         """Add the mean to centred rows, in place, and keep them within bounds."""
         rows += self._mean
-        bounds = self.net_.module_.cost.link.bounds
+        bounds = link.bounds
         return np.clip(rows, *bounds, out=rows) if np.isfinite(bounds).any() else rows
 
     @staticmethod

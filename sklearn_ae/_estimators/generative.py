@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import FittedArray, as_given
 from sklearn_ae._components.axes import kept_axes, sorted_axes
+from sklearn_ae._estimators.absent import WithoutShares
 from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._fitting.generative import SCORE_DRAWS, GenerativeFitting
 from sklearn_ae._utils import RandomStateLike, own_modes
@@ -16,7 +17,7 @@ from sklearn_ae._weights import check_weights
 from sklearn_ae.penalties import leave_axes_free
 
 
-class GenerativeAutoencoder(BaseAutoencoder, GenerativeFitting):
+class GenerativeAutoencoder(WithoutShares, BaseAutoencoder, GenerativeFitting):
     """Base class of the probabilistic autoencoders.
 
     Warning: this class should not be used directly. Use derived classes instead.

@@ -46,7 +46,7 @@ def _with_values(model, X, function, n_draws=None, n_rows=None):
         shape = (shape[0], n_draws, shape[1])
     values = np.empty(shape, dtype=model._mean.dtype)
     model._apply(function, X[rows], values, model._centred, n_rows)
-    values = model._in_units(values)
+    values = model._in_units(values, model.net_.module_.cost.link)
     if n_draws is None:
         completed = X.astype(floating_dtype(X), order="C")
     else:

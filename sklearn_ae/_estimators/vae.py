@@ -165,12 +165,13 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Nats by which the log-likelihood of a held-out row is above probabilistic PCA's
         on average; 0.0 where that was kept, NaN where nothing was compared.
     pca_loss_ : float
-        Probabilistic PCA's loss per held-out row, comparable with `valid_loss` in
-        `history_`; NaN where nothing was compared.
+        Minus probabilistic PCA's bound per held-out row, comparable with `valid_loss`
+        in `history_`, not with ``guard_.pca_loss``; NaN where nothing was compared.
     guard_ : object or None
         How the guard compared: `statistic` and `p_value` of the test, the `level` that
         it has to be below (None with ``guard=False``), `n_rows` held out, minus the
-        mean log-likelihoods `network_loss` and `pca_loss` in nats, the `gain` that the
+        mean log-likelihoods `network_loss` and `pca_loss` in nats, by importance
+        sampling and so tighter than the bounds in `history_`, the `gain` that the
         network has or would have had, and `pca_kept`; prints as a sentence. None where
         nothing was compared.
     verdict_ : object or None
@@ -195,8 +196,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Number of epochs run; 0 where nothing was trained.
     history_ : list of dict
         One row for each epoch: `epoch`, `train_loss`, `valid_loss`, each term of the
-        loss such as `train_reconstruction`, and `dur` in seconds. Losses are per row,
-        in nats.
+        loss such as `train_reconstruction`, and `dur` in seconds. Losses are minus the
+        bound per row, in nats.
     net_ : skorch.NeuralNet
         The trained net; its `module_` takes centred rows.
     device_ : str

@@ -37,7 +37,9 @@ class GuardResult:
     n_rows : int
         Number of held-out rows.
     network_loss, pca_loss : float
-        Mean losses of a held-out row, as the guard compared them.
+        Mean losses of a held-out row, as the guard compared them; of a VAE minus the
+        log-likelihoods by importance sampling, not minus the bound as `pca_loss_` and
+        `history_` of the estimator are.
     gain : float
         What `gain_over_pca_` is where the network is kept, and would have been where
         PCA is.
@@ -93,9 +95,11 @@ class GuardResult:
         rows = "row" if self.n_rows == 1 else "rows"
         if self.n_groups is not None:
             rows += f" of {self.n_groups} group{'' if self.n_groups == 1 else 's'}"
-        unit = " nats a row" if self._is_of_densities else ""
+        loss, unit = "loss", ""
+        if self._is_of_densities:
+            loss, unit = "minus log-likelihood", " nats a row"
         found = (
-            f"on {self.n_rows} held-out {rows} the network's loss is "
+            f"on {self.n_rows} held-out {rows} the network's {loss} is "
             f"{self.network_loss:.6g}, that of {self.pca} {self.pca_loss:.6g}{unit} "
             f"({self._test_in_words}; {needed})"
         )

@@ -142,16 +142,19 @@ class TwoPaths(nn.Module):
         missing = x.isnan()
         return x.masked_fill(missing, 0.0), missing
 
+    def principal_axes(self):
+        """Return PCA's axes in double precision, of length one; zero if all noise."""
+        axes = doubles(self.decode_weight)
+        lengths = axes.square().sum(1, keepdim=True).sqrt()
+        return axes / lengths.clamp(min=torch.finfo(axes.dtype).tiny)
+
     def loadings(self):
         """Return probabilistic PCA's loadings over the noise's standard deviation.
 
         In double precision; zero along an axis whose variance is no more than noise.
         """
-        axes = doubles(self.decode_weight)
-        lengths = axes.square().sum(1, keepdim=True).sqrt()
-        axes = axes / lengths.clamp(min=torch.finfo(axes.dtype).tiny)
         signal = torch.expm1(-doubles(self.log_variance))
-        return axes * signal.sqrt()[:, None]
+        return self.principal_axes() * signal.sqrt()[:, None]
 
     def filled(self, x, missing):
         """Fill missing values by the linear path.

@@ -3,9 +3,8 @@
 ``from_estimator`` computes what is drawn, keeps it in attributes and draws it; ``plot``
 draws it again. matplotlib is needed for drawing alone.
 
-May import `_images`, and `_fitting` for PCA of rows with gaps: displays know estimators
-by their methods and attributes alone.
-Users import the displays; `sklearn_ae/__init__.py` imports `summary` as well.
+May import `_comparison`, for all that is computed, and `_images`.
+Users import the displays.
 """
 
 from sklearn_ae.displays._effects import ComponentEffectsDisplay

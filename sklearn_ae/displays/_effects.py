@@ -7,12 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import in_numpy
+from sklearn_ae._comparison.rows import Comparison
 from sklearn_ae._images import checked_image_shape
-from sklearn_ae.displays._comparison import (
-    codes_and_decoder,
-    feature_names,
-    observed_numbers,
-)
 from sklearn_ae.displays._plotting import (
     axes_for,
     check_matplotlib,
@@ -183,9 +179,9 @@ class ComponentEffectsDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a pipeline that ends with one: anything with
-            ``transform`` and ``inverse_transform``. Effects are on the features that X
-            has, through all steps of a pipeline.
+            A fitted autoencoder, or a pipeline with one: anything with ``transform``
+            and ``inverse_transform``. Effects are on the features that X has, through
+            all steps of a pipeline that have a way back.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows about which codes are moved, at least two; as for
             `AutoencoderTransformer.component_effects`.
@@ -219,20 +215,22 @@ class ComponentEffectsDisplay:
             column that is not there.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        codes, decode = codes_and_decoder(estimator, X)
-        n_components = codes.shape[1]
+        comparison = Comparison(estimator, X)
+        n_components = comparison.codes.shape[1]
         shown = checked_components(components, n_components, n_components)
-        effects = _effects(codes, decode, shown)
+        effects = _effects(comparison.codes, comparison.decode, shown)
         n_features = effects.shape[1]
         shape = None
         if image_shape is not None:
             shape = checked_image_shape(
                 image_shape, n_features, f"{cls.__name__}.from_estimator"
             )
+        if standardize:
+            effects = _in_deviations(effects, comparison.center_and_spread()[1])
         display = cls(
-            effects=_in_deviations(effects, X) if standardize else effects,
+            effects=effects,
             components=shown,
-            feature_names=feature_names(estimator, X, n_features),
+            feature_names=comparison.feature_names,
             standardized=standardize,
             image_shape=shape,
         )
@@ -255,10 +253,6 @@ def _effects(codes, decode, columns):
     return np.array(effects)
 
 
-def _in_deviations(effects, X):
+def _in_deviations(effects, spread):
     """Return effects over the features' standard deviations, 0 without any."""
-    rows = observed_numbers(X)
-    # Of equal values rounding may make a small number.
-    varies = np.nanmax(rows, axis=0) > np.nanmin(rows, axis=0)
-    deviations = np.where(varies, np.nanstd(rows, axis=0), 1.0)
-    return np.where(varies, effects / deviations, 0.0)
+    return np.divide(effects, spread, out=np.zeros_like(effects), where=spread > 0)

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ae._comparison.rows import taken_apart
 from sklearn_ae.displays._plotting import (
     COLOURS,
     GREY,
@@ -15,6 +16,9 @@ from sklearn_ae.displays._plotting import (
     split_axes,
     whole_ticks,
 )
+
+# How many times the way from the lowest loss to PCA's level an axis is long at most.
+MOST_ABOVE = 3.0
 
 
 class HistoryDisplay:
@@ -32,7 +36,11 @@ class HistoryDisplay:
         The same of the held-out rows, NaN in epochs without them; empty where there
         were none.
     pca_loss : float or None, default=None
-        PCA's loss per held-out row; probabilistic PCA's beside a VAE.
+        PCA's loss per held-out row; probabilistic PCA's beside a VAE, whose losses are
+        minus the bound that training maximises, not the log-likelihoods which the guard
+        compares.
+    pca_name : str, default="PCA"
+        What the legend calls PCA.
     pca_kept : bool, default=False
         Whether PCA was kept in the end.
     loss_name : str, default="Loss per row"
@@ -77,6 +85,7 @@ class HistoryDisplay:
         train: dict[str, np.ndarray],
         valid: dict[str, np.ndarray],
         pca_loss: float | None = None,
+        pca_name: str = "PCA",
         pca_kept: bool = False,
         loss_name: str = "Loss per row",
     ) -> None:
@@ -84,6 +93,7 @@ class HistoryDisplay:
         self.train = train
         self.valid = valid
         self.pca_loss = pca_loss
+        self.pca_name = pca_name
         self.pca_kept = pca_kept
         self.loss_name = loss_name
 
@@ -97,7 +107,9 @@ class HistoryDisplay:
     ) -> Self:
         """Draw the losses.
 
-        The scale is linear unless losses fall to less than a tenth, and above zero.
+        The scale is linear unless losses fall to less than a tenth, and above zero. A
+        linear one ends where PCA's level is a third of the way up, if first losses are
+        far above it.
 
         Parameters
         ----------
@@ -127,7 +139,8 @@ class HistoryDisplay:
         self._draw(above, ["loss"], line_kw)
         self.pca_line_ = None
         if self.pca_loss is not None:
-            label = "PCA, validation" + (" (kept)" if self.pca_kept else "")
+            kept = " (kept)" if self.pca_kept else ""
+            label = f"{self.pca_name}, validation{kept}"
             self.pca_line_ = above.axhline(
                 self.pca_loss, color=GREY, linestyle=":", linewidth=2, label=label
             )
@@ -160,6 +173,10 @@ class HistoryDisplay:
             values = values[np.isfinite(values)]
             if values.min() > 0 and values.max() > 10 * values.min():
                 ax.set_yscale("log")
+            elif ax is self.axes_[0] and self.pca_loss is not None:
+                reach = MOST_ABOVE * (self.pca_loss - values.min())
+                if 0 < reach < values.max() - values.min():
+                    ax.set_ylim(values.min() - 0.05 * reach, values.min() + reach)
             ax.set_xlim(self.epochs[0] - 0.5, self.epochs[-1] + 0.5)
             whole_ticks(ax.xaxis)
             ax.set_ylabel(loss_name)
@@ -197,8 +214,8 @@ class HistoryDisplay:
 
         Parameters
         ----------
-        estimator : AutoencoderTransformer or VAETransformer
-            A fitted autoencoder.
+        estimator : AutoencoderTransformer, VAETransformer or pipeline
+            A fitted autoencoder, or a pipeline that has one.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         loss_name : str, default=None
@@ -218,35 +235,42 @@ class HistoryDisplay:
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If it has no `history_`.
+            If it is, or has, nothing with a `history_`.
         ValueError
             If no epoch was run, as where PCA reproduces the training rows exactly.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
+        _, estimator, _ = taken_apart(estimator)
         name = type(estimator).__name__
         if not hasattr(estimator, "history_"):
             raise TypeError(
-                f"estimator must be an autoencoder with a history_, got {name}; of a "
-                "pipeline give the step that has it, as pipeline[-1]."
+                "estimator must be an autoencoder with a history_, or a pipeline with "
+                f"one, got {name}."
             )
         history = estimator.history_
         if not history:
-            verdict = getattr(estimator, "verdict_", None)
-            why = verdict or "PCA reproduces its training rows exactly"
+            if estimator.gain_over_pca_ == 0:
+                verdict = getattr(estimator, "verdict_", None)
+                why = verdict or "PCA reproduces its training rows exactly"
+            else:
+                why = "partial_fit trains once it has rows enough to start from"
             raise ValueError(
                 f"This {name} ran no epoch, so there is no history to draw. {why}."
             )
         train, valid = (_losses(history, part) for part in ("train", "valid"))
         pca_loss = getattr(estimator, "pca_loss_", math.nan)
+        is_density = hasattr(estimator, "likelihood")
         if loss_name is None:
-            is_density = hasattr(estimator, "likelihood")
-            loss_name = "Loss per row (nats)" if is_density else "Loss per row"
+            loss_name = "Loss per row"
+            if is_density:
+                loss_name = "Loss per row: minus the bound (nats)"
         display = cls(
             epochs=np.array([epoch["epoch"] for epoch in history]),
             train=train,
             valid=valid,
             pca_loss=None if math.isnan(pca_loss) else pca_loss,
+            pca_name="probabilistic PCA" if is_density else "PCA",
             pca_kept=estimator.gain_over_pca_ == 0,
             loss_name=loss_name,
         )

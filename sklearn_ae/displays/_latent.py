@@ -9,32 +9,37 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ae._arrays import in_numpy
-from sklearn_ae._images import checked_image_shape
-from sklearn_ae.displays._comparison import codes_and_decoder, numbers
+from sklearn_ae._comparison.decoded import decoded_grid, decoded_rows
+from sklearn_ae._comparison.rows import Comparison
 from sklearn_ae.displays._plotting import (
     COLOURS,
-    MARKERS,
     axes_for,
-    check_channels,
     check_matplotlib,
     check_number,
     checked_components,
+    density_of,
+    dots_for,
+    draw_grid,
+    draw_thumbnails,
     group_colours,
     legend_outside,
+    scale_colours,
     split_axes,
-    tiled,
+    without_axes,
 )
 
 # Whole numbers of more different values than this are shown as a scale.
 MOST_GROUPS = 20
 # Columns that are shown unless more are asked for.
 MOST_COMPONENTS = 4
-# The codes between these shares of the rows are decoded for a grid of images.
-GRID_SHARES = 0.02, 0.98
+# Rows that have a dot each; of more the density is drawn.
+MOST_DOTS = 20_000
 
 
 class LatentSpaceDisplay:
     """Codes of rows, coloured by a target; or a map of decoded images.
+
+    Of many rows the density is drawn, in the mean colour of those that are in a place.
 
     Make it with `from_estimator`. All parameters are stored as attributes.
 
@@ -54,9 +59,15 @@ class LatentSpaceDisplay:
         Rows decoded over the grid; the first has the highest second column.
     image_shape : tuple of (int, int, int) or None, default=None
         Channels, height and width of the decoded rows.
+    thumbnail_rows : ndarray of shape (n_thumbnails,) or None, default=None
+        Which rows have a small image of what they are decoded to.
+    thumbnails : ndarray of shape (n_thumbnails, n_features) or None, default=None
+        Those images, flattened.
 
     Attributes
     ----------
+    thumbnails_ : list of matplotlib AnnotationBbox
+        The small images.
     ax_ : matplotlib Axes
         Where it was drawn.
     axes_ : ndarray of matplotlib Axes
@@ -91,6 +102,8 @@ class LatentSpaceDisplay:
         grid: tuple[np.ndarray, np.ndarray] | None = None,
         decoded: np.ndarray | None = None,
         image_shape: tuple[int, int, int] | None = None,
+        thumbnail_rows: np.ndarray | None = None,
+        thumbnails: np.ndarray | None = None,
     ) -> None:
         self.codes = codes
         self.y = y
@@ -99,8 +112,17 @@ class LatentSpaceDisplay:
         self.grid = grid
         self.decoded = decoded
         self.image_shape = image_shape
+        self.thumbnail_rows = thumbnail_rows
+        self.thumbnails = thumbnails
 
-    def plot(self, ax: Any = None, *, scatter_kw: dict[str, Any] | None = None) -> Self:
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        axes: bool = False,
+        density: Literal["auto"] | bool = "auto",
+        scatter_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the codes, or the map of images where there is one.
 
         One column is drawn as a histogram, or against `y` where that is a scale; of
@@ -110,6 +132,12 @@ class LatentSpaceDisplay:
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
+        axes : bool, default=False
+            Whether to draw ticks and frames, for codes whose units mean something; they
+            are always there where one column is shown.
+        density : "auto" or bool, default="auto"
+            Whether to draw the density of rows in place of a dot for each; "auto" does
+            so beyond 20 000 rows. Not where one column is shown.
         scatter_kw : dict, default=None
             Options of `matplotlib.axes.Axes.scatter` for the codes.
 
@@ -126,51 +154,90 @@ class LatentSpaceDisplay:
             size = 6.0
         ax = axes_for(self, ax, (size + 1.8, size))
         self.axes_ = np.array([[ax]], dtype=object)
-        options = {"s": np.clip(6000 / len(self.codes), 5, 30), "linewidths": 0}
-        options = {**options, "alpha": 0.75, **(scatter_kw or {})}
+        self.thumbnails_: list[Any] = []
+        is_dense = len(self.codes) > MOST_DOTS if density == "auto" else density
+        options = {**dots_for(len(self.codes)), **(scatter_kw or {})}
+        draw = self._shade if is_dense else self._scatter
         if self.decoded is not None:
-            self._plot_map(ax, shown)
+            draw_grid(ax, self.grid, self.decoded, self.image_shape)
+            ax.set_xlabel(f"code {shown[0]}")
+            ax.set_ylabel(f"code {shown[1]}")
         elif len(shown) == 1:
             self._plot_line(ax, shown[0], options)
+            return self
         elif len(shown) == 2:
-            drawn = self._scatter(ax, shown[0], shown[1], options)
+            drawn = draw(ax, shown[0], shown[1], options)
             self._explain_colours(ax, [ax], drawn)
+            self._add_thumbnails(ax, shown)
         else:
-            self._plot_pairs(ax, shown, options)
+            self._plot_pairs(ax, shown, draw, options)
+        for cell in self.axes_.flat:
+            if not axes and cell is not None:
+                without_axes(cell, is_framed=len(shown) > 2)
         return self
 
     def _groups(self):
-        """Return a colour, a marker, a label and the rows of each group, or None."""
+        """Return a colour, a label and the rows of each group, or None for a scale."""
         if self.y is None:
             everything = np.ones(len(self.codes), dtype=bool)
-            return [(COLOURS[0], MARKERS[0], None, everything)]
+            return [(group_colours(1)[0], None, everything)]
         if not _is_discrete(self.y):
             return None
         values = np.unique(self.y)
+        colours = group_colours(len(values))
         return [
-            (
-                color,
-                MARKERS[(index // len(COLOURS)) % len(MARKERS)],
-                str(value),
-                self.y == value,
-            )
-            for index, (value, color) in enumerate(
-                zip(values, group_colours(len(values)), strict=True)
-            )
+            (colour, str(value), self.y == value)
+            for value, colour in zip(values, colours, strict=True)
         ]
 
-    def _scatter(self, ax, across, up, options):
-        """Draw two columns; return what a colour bar needs, None for groups."""
-        x, y = self.codes[:, across], self.codes[:, up]
-        groups = self._groups()
+    def _dots(self, ax, across, up, options):
+        """Return where dots go, their colours, and what a colour bar needs, or None.
+
+        They are in an order by chance, so that no group covers another.
+        """
         ax.set_xlabel(f"code {across}")
         ax.set_ylabel(f"code {up}")
+        groups = self._groups()
+        scale = None
         if groups is None:
-            return ax.scatter(x, y, c=self.y, **{"cmap": "viridis", **options})
-        for color, marker, label, rows in groups:
-            given = {"color": color, "marker": marker, "label": label, **options}
-            ax.scatter(x[rows], y[rows], **given)
-        return None
+            given = {
+                name: options.pop(name)
+                for name in ("cmap", "vmin", "vmax")
+                if name in options
+            }
+            faces, scale = scale_colours(self.y, **given)
+        else:
+            faces = np.empty((len(self.codes), 3))
+            for colour, label, rows in groups:
+                faces[rows] = colour
+                if label is not None:
+                    # A dot of no row, for the legend.
+                    ax.scatter([], [], label=label, **{"color": [colour], **options})
+        order = np.random.RandomState(0).permutation(len(self.codes))
+        return self.codes[order][:, [across, up]].T, faces[order], scale
+
+    def _scatter(self, ax, across, up, options):
+        """Draw a dot for each row; return what a colour bar needs, None for groups."""
+        options = dict(options)
+        places, faces, scale = self._dots(ax, across, up, options)
+        ax.scatter(*places, **{"color": faces, "rasterized": True, **options})
+        return scale
+
+    def _shade(self, ax, across, up, options):
+        """Draw the density of rows; return what `_scatter` does."""
+        options = dict(options)
+        places, faces, scale = self._dots(ax, across, up, options)
+        picture, extent = density_of(*places, faces)
+        ax.imshow(picture, extent=extent, origin="lower", aspect="auto")
+        return scale
+
+    def _add_thumbnails(self, ax, shown):
+        if self.thumbnails is None:
+            return
+        places = self.codes[self.thumbnail_rows][:, shown]
+        self.thumbnails_ = draw_thumbnails(
+            ax, places, self.thumbnails, self.image_shape
+        )
 
     def _explain_colours(self, ax, axes, drawn):
         if drawn is not None:
@@ -202,7 +269,7 @@ class LatentSpaceDisplay:
             ax.scatter(code, self.y, **{"color": COLOURS[0], **options})
             ax.set_ylabel(self.y_name or "y")
             return
-        colors, _, labels, rows = zip(*groups, strict=True)
+        colors, labels, rows = zip(*groups, strict=True)
         ax.hist(
             [code[chosen] for chosen in rows],
             bins=30,
@@ -215,13 +282,13 @@ class LatentSpaceDisplay:
         if self.y is not None:
             self._legend(ax, ax)
 
-    def _plot_pairs(self, ax, shown, options):
+    def _plot_pairs(self, ax, shown, draw, options):
         side = len(shown) - 1
         grid, beside = split_axes(ax, side, side)
         drawn = None
         for left, below in combinations(range(len(shown)), 2):
             cell = grid[below - 1, left]
-            drawn = self._scatter(cell, shown[left], shown[below], options)
+            drawn = draw(cell, shown[left], shown[below], options)
             if below < side:
                 cell.set_xlabel("")
                 cell.tick_params(labelbottom=False)
@@ -234,30 +301,6 @@ class LatentSpaceDisplay:
         self.axes_ = grid
         self._explain_colours(beside, [cell for cell in grid.flat if cell], drawn)
 
-    def _plot_map(self, ax, shown):
-        across, up = self.grid
-        _, height, width = self.image_shape
-        bounds = (self.decoded.min(), self.decoded.max())
-        picture = tiled(self.decoded, self.image_shape, bounds, gap=1)
-        steps = [values[1] - values[0] for values in self.grid]
-        ax.imshow(
-            picture,
-            cmap="gray",
-            vmin=0,
-            vmax=1,
-            interpolation="nearest",
-            aspect="auto",
-            extent=(
-                across[0] - steps[0] / 2,
-                across[-1] + steps[0] / 2,
-                up[0] - steps[1] / 2,
-                up[-1] + steps[1] / 2,
-            ),
-        )
-        ax.set_box_aspect(len(up) * height / (len(across) * width))
-        ax.set_xlabel(f"code {shown[0]}")
-        ax.set_ylabel(f"code {shown[1]}")
-
     @classmethod
     @in_numpy
     def from_estimator(
@@ -269,7 +312,10 @@ class LatentSpaceDisplay:
         components: Sequence[int] | None = None,
         image_shape: Literal["auto"] | tuple[int, int, int] | None = None,
         n_images: int = 12,
+        n_thumbnails: int = 0,
         ax: Any = None,
+        axes: bool = False,
+        density: Literal["auto"] | bool = "auto",
         scatter_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Make the display from a fitted autoencoder and rows, and draw it.
@@ -277,24 +323,28 @@ class LatentSpaceDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a pipeline that ends with one: anything with
-            ``transform`` and ``inverse_transform``.
+            A fitted autoencoder, or a pipeline with one: anything with ``transform``
+            and ``inverse_transform``.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to encode.
+            Rows to encode, as the pipeline takes them.
         y : array-like of shape (n_samples,), default=None
             What colours the rows. Text, booleans and whole numbers of at most 20
             different values are groups, other numbers a scale.
         components : list of int, default=None
             Columns of the code to show; None takes the first four at most.
         image_shape : "auto", tuple of (int, int, int) or None, default=None
-            Draws a map of decoded images instead of rows: channels, height and width,
-            or "auto" for square images of one channel. Two columns are varied over the
-            range of 96 % of the rows, further ones stay at their medians.
+            Draws a map of decoded images instead of rows, unless `n_thumbnails` asks
+            for both: channels, height and width, or "auto" for square images of one
+            channel. Two columns are varied over the range of 96 % of the rows, further
+            ones stay at their medians.
         n_images : int, default=12
             Images along each side of the map, at least 2.
+        n_thumbnails : int, default=0
+            With `image_shape`, how many rows at most have a small image of what they
+            are decoded to, over the rows; fewer where they would cover each other.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
-        scatter_kw : dict, default=None
+        axes, density, scatter_kw : bool, "auto" or bool, dict
             As for `plot`.
 
         Returns
@@ -311,7 +361,8 @@ class LatentSpaceDisplay:
             or a column is asked for that there is not.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        codes, decode = codes_and_decoder(estimator, X)
+        comparison = Comparison(estimator, X)
+        codes, decode = comparison.codes, comparison.decode
         most = MOST_COMPONENTS if image_shape is None else 2
         data = {"components": checked_components(components, codes.shape[1], most)}
         if y is not None:
@@ -322,10 +373,23 @@ class LatentSpaceDisplay:
                 data["y"] = data["y"].astype(str)
         if image_shape is not None:
             check_number(n_images, "n_images", 2)
-            data |= _map(
-                codes, decode, data["components"], image_shape, n_images, cls.__name__
+            check_number(n_thumbnails, "n_thumbnails", 0)
+            name = f"{cls.__name__}.from_estimator"
+            make = decoded_rows if n_thumbnails else decoded_grid
+            data |= make(
+                codes,
+                decode,
+                data["components"],
+                image_shape,
+                n_thumbnails or n_images,
+                name,
             )
-        return cls(codes=codes, **data).plot(ax, scatter_kw=scatter_kw)
+        elif n_thumbnails:
+            raise ValueError(
+                f"n_thumbnails={n_thumbnails} needs image_shape, the images' shape."
+            )
+        display = cls(codes=codes, **data)
+        return display.plot(ax, axes=axes, density=density, scatter_kw=scatter_kw)
 
 
 def _is_discrete(y):
@@ -333,24 +397,3 @@ def _is_discrete(y):
         return True
     values = np.unique(y)
     return len(values) <= MOST_GROUPS and bool(np.all(values == np.round(values)))
-
-
-def _map(codes, decode, components, image_shape, n_images, name):
-    """Return the grid over two columns and what is decoded there."""
-    if len(components) != 2:
-        raise ValueError(
-            f"A map of images is of two columns of the code, but components has "
-            f"{len(components)}."
-        )
-    low, high = np.quantile(codes[:, components], GRID_SHARES, axis=0)
-    # A column that does not vary still needs an axis.
-    high = np.where(high > low, high, low + 1.0)
-    grid = tuple(np.linspace(low, high, n_images).T)
-    points = np.tile(np.median(codes, axis=0), (n_images, n_images, 1))
-    points[..., components[0]] = grid[0]
-    points[..., components[1]] = grid[1][::-1, np.newaxis]
-    rows = numbers(decode(points.reshape(-1, codes.shape[1])))
-    shape = checked_image_shape(image_shape, rows.shape[1], f"{name}.from_estimator")
-    check_channels(shape)
-    decoded = rows.reshape(n_images, n_images, -1)
-    return {"grid": grid, "decoded": decoded, "image_shape": shape}

@@ -16,7 +16,27 @@ COLOURS = (
     "#E69F00",
     "#000000",
 )
+# Those that go on from there: each is further from all others, in Oklab, than twice as
+# far as the two nearest of matplotlib's tab20.
+MORE_COLOURS = (
+    "#871E96",
+    "#87B400",
+    "#B4004B",
+    "#784B00",
+    "#F0E100",
+    "#2D1EA5",
+    "#78F0E1",
+    "#9678FF",
+    "#005A00",
+    "#A5A596",
+    "#78FF87",
+    "#D2C3FF",
+    "#4B3C5A",
+)
 GREY = "#666666"
+# Pixels along each side of a picture of many dots, and the opacity of a single dot.
+DENSITY_PIXELS, FAINTEST = 200, 0.25
+THUMBNAIL_POINTS = 22
 # Each time as many groups as there are colours have a marker of their own.
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 
@@ -89,16 +109,130 @@ def legend_outside(ax, **options):
 def group_colours(n):
     """Return `n` colours for groups, no two of them alike.
 
-    Up to seven are those for the colour-blind; beyond that no such set is known.
+    Up to seven are those for the colour-blind; beyond that no such set is known, and
+    beyond twenty they are neighbours on a scale.
     """
     import matplotlib
 
-    if n <= len(COLOURS):
-        return list(COLOURS[:n])
-    for name in ("tab10", "tab20"):
-        if n <= matplotlib.colormaps[name].N:
-            return list(matplotlib.colormaps[name].colors[:n])
-    return list(matplotlib.colormaps["turbo"](np.linspace(0.02, 0.98, n)))
+    colours = [*COLOURS, *MORE_COLOURS]
+    if n > len(colours):
+        return list(matplotlib.colormaps["turbo"](np.linspace(0.02, 0.98, n))[:, :3])
+    return [matplotlib.colors.to_rgb(colour) for colour in colours[:n]]
+
+
+def scale_colours(values, *, cmap="viridis", vmin=None, vmax=None):
+    """Return the colours of numbers on a scale, and what a colour bar needs."""
+    from matplotlib import cm, colors
+
+    scale = cm.ScalarMappable(colors.Normalize(vmin, vmax), cmap)
+    scale.set_array(values)
+    return scale.to_rgba(values)[:, :3], scale
+
+
+def dots_for(n_rows):
+    """Return the size and the opacity of dots, by how many there are."""
+    return {
+        "s": float(np.clip(300 / np.sqrt(n_rows), 1.5, 30)),
+        "alpha": float(np.clip(6 / n_rows**0.25, 0.3, 0.9)),
+        "linewidths": 0,
+    }
+
+
+def density_of(x, y, colours):
+    """Return a picture of many dots: their mean colour, the stronger the more of them.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n_rows,)
+        Where dots are.
+    colours : ndarray of shape (n_rows, 3)
+        Red, green and blue of each.
+
+    Returns
+    -------
+    picture : ndarray of shape (DENSITY_PIXELS, DENSITY_PIXELS, 4)
+        The first row is the lowest.
+    extent : tuple of (float, float, float, float)
+        Left, right, bottom and top.
+    """
+    counts, across, up = np.histogram2d(x, y, DENSITY_PIXELS)
+    sums = [np.histogram2d(x, y, (across, up), weights=part)[0] for part in colours.T]
+    is_there = counts > 0
+    picture = np.zeros((*counts.shape, 4))
+    picture[is_there, :3] = (
+        np.stack(sums, axis=-1)[is_there] / counts[is_there][:, None]
+    )
+    # A single row is to be seen beside thousands.
+    strength = np.log1p(counts) / np.log1p(counts.max())
+    picture[is_there, 3] = FAINTEST + (1 - FAINTEST) * strength[is_there]
+    picture = np.clip(picture, 0, 1).transpose(1, 0, 2)
+    return picture, (across[0], across[-1], up[0], up[-1])
+
+
+def draw_grid(ax, grid, rows, image_shape):
+    """Draw images where they are on a grid.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    grid : tuple of (ndarray, ndarray)
+        Where the middles of images are, across and up.
+    rows : ndarray of shape (n_down, n_across, n_features)
+        Flattened images; the first are the highest.
+    image_shape : tuple of (int, int, int)
+    """
+    across, up = grid
+    _, height, width = image_shape
+    half, half_up = ((values[1] - values[0]) / 2 for values in grid)
+    ax.imshow(
+        tiled(rows, image_shape, (rows.min(), rows.max())),
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",
+        aspect="auto",
+        extent=(across[0] - half, across[-1] + half, up[0] - half_up, up[-1] + half_up),
+    )
+    ax.set_box_aspect(len(up) * height / (len(across) * width))
+
+
+def draw_thumbnails(ax, places, images, image_shape):
+    """Put small images on axes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    places : ndarray of shape (n_images, 2)
+        The middle of each, in the units of the axes.
+    images : ndarray of shape (n_images, n_features)
+        Flattened.
+    image_shape : tuple of (int, int, int)
+
+    Returns
+    -------
+    drawn : list of matplotlib AnnotationBbox
+    """
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    bounds = (images.min(), images.max())
+    zoom = THUMBNAIL_POINTS / max(image_shape[1:])
+    drawn = []
+    for place, image in zip(places, images, strict=True):
+        picture = tiled(image[np.newaxis, np.newaxis], image_shape, bounds)
+        box = OffsetImage(picture, zoom=zoom, cmap="gray", interpolation="nearest")
+        box.image.set_clim(0, 1)
+        drawn.append(AnnotationBbox(box, place, pad=0.1, bboxprops={"linewidth": 0.4}))
+        ax.add_artist(drawn[-1])
+    return drawn
+
+
+def without_axes(ax, is_framed):
+    """Take ticks from axes, and the frame or its weight; their labels stay."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(is_framed)
+    ax.spines[:].set_color(GREY)
+    ax.spines[:].set_alpha(0.4)
 
 
 def shades(n):
@@ -113,15 +247,6 @@ def whole_ticks(axis):
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-
-
-def check_channels(image_shape):
-    """Raise ValueError unless images of this shape can be drawn."""
-    if image_shape[0] not in (1, 3):
-        raise ValueError(
-            f"image_shape={image_shape} has {image_shape[0]} channels, but only images "
-            "of 1 (grey) or 3 (red, green, blue) can be drawn."
-        )
 
 
 def tiled(rows, image_shape, bounds, gap=1):

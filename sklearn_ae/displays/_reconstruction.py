@@ -6,18 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import in_numpy
+from sklearn_ae._comparison.decoded import check_channels
+from sklearn_ae._comparison.rows import Comparison
 from sklearn_ae._images import checked_image_shape
-from sklearn_ae.displays._comparison import (
-    codes_and_decoder,
-    feature_names,
-    observed_numbers,
-    pca_reconstruction,
-)
 from sklearn_ae.displays._plotting import (
     COLOURS,
     GREY,
     axes_for,
-    check_channels,
     check_matplotlib,
     check_number,
     draw_images,
@@ -37,13 +32,15 @@ class ReconstructionDisplay:
     reconstruction : ndarray of shape (n_samples, n_features)
         What the estimator makes of them.
     pca_reconstruction : ndarray of shape (n_samples, n_features)
-        What PCA with as many components, fitted to these rows, makes of them.
+        What PCA with as many components makes of them.
     feature_names : ndarray of shape (n_features,)
         Names of the features.
     image_shape : tuple of (int, int, int) or None, default=None
         Channels, height and width where rows are images.
     estimator_name : str, default="autoencoder"
         What the labels call the estimator.
+    pca_name : str, default="PCA"
+        What the labels call PCA.
 
     Attributes
     ----------
@@ -88,6 +85,7 @@ class ReconstructionDisplay:
         feature_names: np.ndarray,
         image_shape: tuple[int, int, int] | None = None,
         estimator_name: str = "autoencoder",
+        pca_name: str = "PCA",
     ) -> None:
         self.rows = rows
         self.reconstruction = reconstruction
@@ -95,6 +93,7 @@ class ReconstructionDisplay:
         self.feature_names = feature_names
         self.image_shape = image_shape
         self.estimator_name = estimator_name
+        self.pca_name = pca_name
 
     def plot(
         self,
@@ -147,7 +146,7 @@ class ReconstructionDisplay:
             stack,
             self.image_shape,
             (np.nanmin(self.rows), np.nanmax(self.rows)),
-            ["original", "PCA", self.estimator_name],
+            ["original", self.pca_name, self.estimator_name],
         )
         return self
 
@@ -177,7 +176,7 @@ class ReconstructionDisplay:
             ax.barh(places + shift, values[shown], 0.4, color=color, label=name)
             for values, shift, color, name in (
                 (pairs[0], -0.2, COLOURS[0], self.estimator_name),
-                (pairs[1], 0.2, COLOURS[5], "PCA"),
+                (pairs[1], 0.2, COLOURS[5], self.pca_name),
             )
         ]
         ax.set_yticks(places, self.feature_names[shown])
@@ -209,11 +208,14 @@ class ReconstructionDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a pipeline that ends with one: anything with
-            ``transform`` and ``inverse_transform``.
+            A fitted autoencoder, or a pipeline with one: anything with ``transform``
+            and ``inverse_transform``. Beside it stands the PCA that its training
+            started from, inside the same pipeline, `reconstruct_by_pca`. Of what has
+            none, as with ``init="random"``, it is one fitted to X, which the labels
+            tell: on other rows than those of ``fit`` it has an advantage.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows. PCA is fitted to them, too, so where the estimator was fitted to other
-            rows the comparison favours PCA.
+            Rows, as the pipeline takes them. They are compared in their own units, or
+            behind the last step in front of the autoencoder that has no way back.
         image_shape : "auto", tuple of (int, int, int) or None, default=None
             Channels, height and width where rows are flattened images; "auto" is a
             square image of one channel. None draws errors of features.
@@ -236,8 +238,9 @@ class ReconstructionDisplay:
             any value.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        codes, decode = codes_and_decoder(estimator, X)
-        rows = observed_numbers(X)
+        comparison = Comparison(estimator, X)
+        reconstruction = comparison.decode(comparison.codes)
+        rows = comparison.rows
         shape = None
         if image_shape is not None:
             shape = checked_image_shape(
@@ -246,10 +249,11 @@ class ReconstructionDisplay:
             check_channels(shape)
         display = cls(
             rows=rows,
-            reconstruction=decode(codes),
-            pca_reconstruction=pca_reconstruction(rows, codes.shape[1]),
-            feature_names=feature_names(estimator, X, rows.shape[1]),
+            reconstruction=reconstruction,
+            pca_reconstruction=comparison.pca_reconstruction(),
+            feature_names=comparison.feature_names,
             image_shape=shape,
+            pca_name=comparison.pca_name,
         )
         return display.plot(
             ax, n_images=n_images, n_features=n_features, relative=relative

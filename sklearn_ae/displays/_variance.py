@@ -1,21 +1,20 @@
 """How much of the variance codes of each length keep."""
 
 from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._arrays import in_numpy
-from sklearn_ae.displays._comparison import (
-    codes_and_decoder,
-    observed_numbers,
-    pca_reconstruction,
-    squared_distances,
+from sklearn_ae._comparison.curves import (
+    curves_of_rows,
+    names_of,
+    own_curves,
+    what_was_chosen,
 )
+from sklearn_ae._comparison.rows import taken_apart
 from sklearn_ae.displays._plotting import (
     COLOURS,
     GREY,
@@ -25,6 +24,8 @@ from sklearn_ae.displays._plotting import (
     legend_outside,
     whole_ticks,
 )
+
+PCA_LINES = ("--", ":", "-.")
 
 
 class ExplainedVarianceDisplay:
@@ -44,8 +45,10 @@ class ExplainedVarianceDisplay:
     estimator_names : list of str
         What the legend calls the estimator of each code; those of one name are joined
         by a line.
-    pca_explained_variance : ndarray of shape (most_components,)
-        PCA's shares with 1, 2, ... components.
+    pca_explained_variance : list of ndarray of shape (most_components,)
+        PCA's shares with 1, 2, ... components, of each PCA there is to compare with.
+    pca_names : list of str
+        What the legend calls each of these.
     standard_error : ndarray of shape (n_codes,) or None, default=None
         Standard errors of `explained_variance`, drawn as a band.
     chosen : dict of str to int or None, default=None
@@ -59,8 +62,8 @@ class ExplainedVarianceDisplay:
     ----------
     lines_ : list of matplotlib Line2D
         A line for each name, in the order of their first estimators.
-    pca_line_ : matplotlib Line2D
-        PCA's line.
+    pca_lines_ : list of matplotlib Line2D
+        A line for each PCA.
     bands_ : list of matplotlib PolyCollection
         One standard error about each line, where there are any.
     marks_ : list of matplotlib Line2D
@@ -104,7 +107,8 @@ class ExplainedVarianceDisplay:
         n_components: np.ndarray,
         explained_variance: np.ndarray,
         estimator_names: list[str],
-        pca_explained_variance: np.ndarray,
+        pca_explained_variance: list[np.ndarray],
+        pca_names: list[str],
         standard_error: np.ndarray | None = None,
         chosen: dict[str, int] | None = None,
         targets: list[float] | None = None,
@@ -114,6 +118,7 @@ class ExplainedVarianceDisplay:
         self.explained_variance = explained_variance
         self.estimator_names = estimator_names
         self.pca_explained_variance = pca_explained_variance
+        self.pca_names = pca_names
         self.standard_error = standard_error
         self.chosen = chosen
         self.targets = targets
@@ -135,7 +140,7 @@ class ExplainedVarianceDisplay:
         line_kw : dict, default=None
             Options of `matplotlib.axes.Axes.plot` for the estimators' lines.
         pca_line_kw : dict, default=None
-            The same for PCA's line.
+            The same for PCA's lines.
 
         Returns
         -------
@@ -143,12 +148,15 @@ class ExplainedVarianceDisplay:
             This object.
         """
         ax = axes_for(self, ax, (7.0, 4.2))
-        counts = np.arange(1, len(self.pca_explained_variance) + 1)
-        is_known = np.isfinite(self.pca_explained_variance).any()
-        options: dict[str, Any] = {"color": GREY, "linestyle": "--", "marker": "."}
-        options["label"] = "PCA" if is_known else None
-        options.update(pca_line_kw or {})
-        (self.pca_line_,) = ax.plot(counts, self.pca_explained_variance, **options)
+        self.pca_lines_: list[Any] = []
+        curves = zip(self.pca_explained_variance, self.pca_names, strict=True)
+        for index, (shares, name) in enumerate(curves):
+            options: dict[str, Any] = {"color": GREY, "marker": ".", "label": name}
+            options["linestyle"] = PCA_LINES[index % len(PCA_LINES)]
+            counts = np.arange(1, len(shares) + 1)
+            self.pca_lines_ += ax.plot(
+                counts, shares, **{**options, **(pca_line_kw or {})}
+            )
         self.lines_: list[Any] = []
         self.bands_: list[Any] = []
         self.marks_: list[Any] = []
@@ -235,14 +243,19 @@ class ExplainedVarianceDisplay:
         Parameters
         ----------
         estimator : estimator instance or list of these
-            Fitted autoencoders with codes of different lengths: anything with
-            ``transform`` and ``inverse_transform``.
+            Fitted autoencoders with codes of different lengths, or pipelines with one:
+            anything with ``transform`` and ``inverse_transform``. PCA's line is that
+            which their training started from, `reconstruct_by_pca`, the longest of
+            several; one for each where they differ. Of what has none, as with
+            ``init="random"``, it is fitted to X, which the legend tells: on other rows
+            than those of ``fit`` it has an advantage.
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-            Rows. PCA is fitted to them, too, so where the estimators were fitted to
-            other rows the comparison favours PCA. Of rows with NaN the observed values
-            count. None draws ordered fits from their own `explained_variance_curve_`,
-            with its standard errors and PCA's curve, all of the rows held out in
-            ``fit``; of several estimators' PCAs the longest curve.
+            Rows, as the pipelines take them; shares are of the variance that the step
+            gets which makes the codes. Of rows with NaN the observed values count. None
+            draws what estimators know of themselves: ordered fits their
+            `explained_variance_curve_`, with its standard errors and PCA's curve, all
+            of the rows held out in ``fit``; others, as
+            `sklearn.decomposition.PCA`, their `explained_variance_ratio_`.
         estimator_names : list of str, default=None
             What the legend calls each estimator; None takes the names of their classes,
             numbered where several ordered ones have one.
@@ -263,119 +276,26 @@ class ExplainedVarianceDisplay:
         ValueError
             If the list is empty, its names are not as many, X does not fit the
             estimators or has a column without any value, its rows are all alike, or X
-            is None and the codes of an estimator are not ordered.
+            is None and an estimator knows no shares.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         is_list = isinstance(estimator, (list, tuple))
         estimators = list(estimator) if is_list else [estimator]
         if not estimators:
             raise ValueError("estimator must hold at least one fitted estimator.")
+        for one in estimators:
+            check_is_fitted(one)
+        coders = [taken_apart(one)[1] for one in estimators]
         if estimator_names is None:
-            estimator_names = _names_of(estimators)
+            estimator_names = names_of(coders)
         if len(estimator_names) != len(estimators):
             raise ValueError(
                 f"estimator_names has {len(estimator_names)} names for "
                 f"{len(estimators)} estimators."
             )
         if X is None:
-            display = cls(**_own_curves(estimators, estimator_names))
+            curves = own_curves(coders, estimator_names)
         else:
-            display = cls(**_curves_of_rows(estimators, estimator_names, X))
+            curves = curves_of_rows(estimators, estimator_names, X)
+        display = cls(**curves, **what_was_chosen(coders, estimator_names))
         return display.plot(ax, line_kw=line_kw, pca_line_kw=pca_line_kw)
-
-
-def _is_ordered(estimator):
-    return getattr(estimator, "explained_variance_curve_", None) is not None
-
-
-def _names_of(estimators):
-    """Return the names of classes, numbered where lines would be taken for one."""
-    names = [type(one).__name__ for one in estimators]
-    ordered = [
-        name
-        for name, one in zip(names, estimators, strict=True)
-        if _is_ordered(one) and names.count(name) > 1
-    ]
-    return [
-        f"{name} {number}" if name in ordered else name
-        for number, name in enumerate(names, start=1)
-    ]
-
-
-def _own_curves(estimators, names):
-    """Return a display's parameters from what ordered fits know of themselves."""
-    for one in estimators:
-        check_is_fitted(one)
-        if not _is_ordered(one):
-            raise ValueError(
-                f"X is None, but {type(one).__name__} has no curve of its own, which "
-                "an AutoencoderTransformer with ordered=True has; give X, the rows."
-            )
-    curves = [one.explained_variance_curve_ for one in estimators]
-    longest = max(curves, key=lambda curve: len(curve.n_components))
-    held_out = all(curve.held_out for curve in curves)
-    return {
-        "n_components": np.concatenate([curve.n_components for curve in curves]),
-        "explained_variance": np.concatenate([curve.explained for curve in curves]),
-        "standard_error": np.concatenate([curve.standard_error for curve in curves]),
-        "estimator_names": [
-            name
-            for name, curve in zip(names, curves, strict=True)
-            for _ in curve.n_components
-        ],
-        "pca_explained_variance": longest.pca_explained,
-        "rows": "held-out rows" if held_out else "training rows",
-        **_what_was_chosen(estimators, names),
-    }
-
-
-def _is_share(n_components):
-    return isinstance(n_components, Real) and not isinstance(n_components, Integral)
-
-
-def _what_was_chosen(estimators, names):
-    ordered = [
-        (name, one)
-        for name, one in zip(names, estimators, strict=True)
-        if _is_ordered(one)
-    ]
-    targets = {one.n_components for _, one in ordered if _is_share(one.n_components)}
-    return {
-        "chosen": {name: one.n_components_ for name, one in ordered},
-        "targets": sorted(targets),
-    }
-
-
-def _curves_of_rows(estimators, names, X):
-    """Return a display's parameters from rows: a share for each code."""
-    rows = observed_numbers(X)
-    total = squared_distances(rows).sum()
-    if total == 0:
-        raise ValueError("X has rows that are all alike: no variance to explain.")
-    counts, shares, names_of_codes = [], [], []
-    for name, one in zip(names, estimators, strict=True):
-        codes, decode = codes_and_decoder(one, X)
-        most = codes.shape[1]
-        for n_columns in range(1, most + 1) if _is_ordered(one) else [most]:
-            counts.append(n_columns)
-            errors = rows - decode(codes[:, :n_columns])
-            shares.append(1 - np.nansum(errors**2) / total)
-            names_of_codes.append(name)
-    return {
-        "n_components": np.array(counts),
-        "explained_variance": np.array(shares),
-        "estimator_names": names_of_codes,
-        "pca_explained_variance": _pca_shares(rows, max(counts), total),
-        **_what_was_chosen(estimators, names),
-    }
-
-
-def _pca_shares(rows, most, total):
-    """Return the shares that PCA explains with 1, 2, ... components."""
-    most = min(most, *rows.shape)
-    if not np.isnan(rows).any():
-        pca = PCA(most, svd_solver="full").fit(rows)
-        return np.cumsum(pca.explained_variance_ratio_)
-    # With gaps, each number of components has axes of its own.
-    made = (pca_reconstruction(rows, count) for count in range(1, most + 1))
-    return np.array([1 - np.nansum((rows - each) ** 2) / total for each in made])

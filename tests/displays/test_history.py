@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from parts import legend_texts
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae.displays import (
     HistoryDisplay,
@@ -40,7 +43,8 @@ def test_terms_are_drawn_apart(vae):
     assert list(display.train) == ["loss", "reconstruction", "kl"]
     assert len(display.lines_) == 2
     assert display.axes_.tolist() == [display.ax_]
-    assert "nats" in display.ax_.get_ylabel()
+    assert display.ax_.get_ylabel() == "Loss per row: minus the bound (nats)"
+    assert legend_texts(display.figure_)[2].startswith("probabilistic PCA, validation")
     both = HistoryDisplay.from_estimator(vae, terms=True)
     assert [len(ax.lines) for ax in both.axes_] == [4, 4]
     assert len(both.lines_) == 6
@@ -57,6 +61,27 @@ def test_terms_do_not_hide_the_gain(vae):
     low, high = display.axes_[0].get_ylim()
     assert display.axes_[0].get_yscale() == "linear"
     assert high - low < 1.2 * (max(values) - min(values))
+
+
+@pytest.mark.parametrize("lowest", [-50.0, 40.0])
+def test_pca_s_level_is_seen_whatever_losses_begin_at(vae, lowest):
+    display = HistoryDisplay.from_estimator(vae)
+    losses = np.array([400.0, lowest])
+    display.train, display.valid = {"loss": losses}, {"loss": losses}
+    display.pca_loss = lowest + 6
+    ax = display.plot().ax_
+    low, high = ax.get_ylim()
+    assert low < lowest
+    if ax.get_yscale() == "linear":
+        assert (display.pca_loss - lowest) / (high - low) > 0.3
+
+
+def test_a_history_is_found_in_a_pipeline(make, curved):
+    y = (curved[:, 0] > 0).astype(int)
+    pipeline = make_pipeline(StandardScaler(), make(), LogisticRegression())
+    display = HistoryDisplay.from_estimator(pipeline.fit(curved, y))
+    assert display.pca_loss == pipeline[1].pca_loss_
+    np.testing.assert_array_equal(display.epochs, [1, 2])
 
 
 def test_an_autoencoder_has_no_terms_to_draw(ae):
@@ -93,6 +118,12 @@ def test_no_epoch_is_no_history(make_ae, rng):
         HistoryDisplay.from_estimator(ae)
 
 
+def test_no_epoch_yet_is_no_history(make_ae, rng):
+    waiting = make_ae().partial_fit(rng.normal(size=(10, 5)))
+    with pytest.raises(ValueError, match="partial_fit trains once it has rows"):
+        HistoryDisplay.from_estimator(waiting)
+
+
 def test_history_needs_an_autoencoder(curved):
-    with pytest.raises(TypeError, match=r"pipeline\[-1\]"):
+    with pytest.raises(TypeError, match="or a pipeline with one, got PCA"):
         HistoryDisplay.from_estimator(PCA(2).fit(curved))

@@ -9,6 +9,7 @@ import pytest
 from parts import legend_of
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -98,12 +99,13 @@ def test_data_and_estimator_stay_as_they_were(display, ae, rows):
     assert set(vars(ae)) == names
 
 
-def test_frames_pipelines_and_pandas_output_work(make_ae, rows):
+@pytest.mark.parametrize("behind", [(), (LogisticRegression(),)])
+def test_frames_pipelines_and_pandas_output_work(make, rows, behind):
     X = pd.DataFrame(rows, columns=[f"length {i}" for i in range(6)])
-    pipeline = make_pipeline(StandardScaler(), make_ae()).set_output(transform="pandas")
-    pipeline.fit(X)
-    for display in set(ALL) - {HistoryDisplay}:
-        drawn = display.from_estimator(pipeline, X)
+    pipeline = make_pipeline(StandardScaler(), make(), *behind)
+    pipeline.set_output(transform="pandas").fit(X, rows[:, 0] > 0)
+    for display in ALL:
+        drawn = made(display, pipeline, X)
         if hasattr(drawn, "feature_names"):
             assert list(drawn.feature_names) == list(X.columns)
             ax = getattr(drawn, "axes_", np.array([drawn.ax_])).flat[0]

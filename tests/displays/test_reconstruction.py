@@ -4,6 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae.displays import (
@@ -20,6 +22,22 @@ def test_errors_of_features_beside_pcas(ae, rows):
     np.testing.assert_allclose(display.errors_, expected)
     widths = [bar.get_width() for bar in display.bars_[0]]
     np.testing.assert_allclose(widths, np.sqrt(expected))
+
+
+def test_labels_tell_which_pca_it_is(make_ae, rows, images):
+    pipeline = make_pipeline(StandardScaler(), make_ae()).fit(rows[:50])
+    display = ReconstructionDisplay.from_estimator(pipeline, rows[50:])
+    scaler, ae = pipeline
+    of_fit = ae.reconstruct_by_pca(scaler.transform(rows[50:]))
+    expected = (scaler.inverse_transform(of_fit) - rows[50:]) ** 2
+    np.testing.assert_allclose(display.pca_errors_, expected.mean(axis=0))
+    assert display.bars_[1].get_label() == "PCA"
+    random = make_ae(init="random").fit(images)
+    display = ReconstructionDisplay.from_estimator(
+        random, images, image_shape=(1, 4, 3)
+    )
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == ["original", "PCA of these rows", "autoencoder"]
 
 
 def test_relative_errors_are_shares_of_variance(rows):

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from parts import legend_texts
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -24,7 +25,61 @@ def test_traversal_decodes_quantiles_with_the_others_at_their_medians(rows):
     expected = pca.inverse_transform(codes)
     np.testing.assert_allclose(display.decoded[0], expected, rtol=1e-4, atol=1e-5)
     lines = display.axes_[0, 0].lines
+    deviations = (display.decoded[0, 2] - rows.mean(axis=0)) / rows.std(axis=0)
+    np.testing.assert_allclose(lines[2].get_ydata(), deviations)
+    lines = display.plot(standardize=False).axes_[0, 0].lines
     np.testing.assert_array_equal(lines[2].get_ydata(), display.decoded[0, 2])
+
+
+def test_features_of_different_units_compare(rows):
+    """Lines of a pipeline with a scaler are those of the scaled rows."""
+    X = np.column_stack([rows * [1e-3, 1, 1e4, 1, 10, 1], np.full(len(rows), 0.1)])
+    pipeline = make_pipeline(StandardScaler(), PCA(2)).fit(X)
+    display = LatentTraversalDisplay.from_estimator(pipeline, X)
+    scaled = LatentTraversalDisplay.from_estimator(
+        pipeline[-1], pipeline[:-1].transform(X), standardize=False
+    )
+    for cell, other in zip(display.axes_.flat, scaled.axes_.flat, strict=True):
+        for line, expected in zip(cell.lines, other.lines, strict=True):
+            np.testing.assert_allclose(
+                line.get_ydata(), expected.get_ydata(), atol=1e-9
+            )
+    assert not any(line.get_ydata()[-1] for line in display.axes_[0, 0].lines)
+
+
+def test_each_feature_may_have_axes_of_its_own(rows):
+    frame = pd.DataFrame(rows, columns=list("abcdef"))
+    pca = PCA(3).fit(frame)
+    display = LatentTraversalDisplay.from_estimator(pca, frame, by="feature")
+    cells = [cell for cell in display.axes_.flat if cell is not None]
+    assert [cell.get_title() for cell in cells] == list("abcdef")
+    for feature, cell in enumerate(cells):
+        for component, line in enumerate(cell.lines):
+            np.testing.assert_array_equal(line.get_xdata(), display.quantiles)
+            expected = display.decoded[component, :, feature]
+            np.testing.assert_array_equal(line.get_ydata(), expected)
+    assert legend_texts(display.figure_) == ["code 0", "code 1", "code 2"]
+    display.figure_.canvas.draw()
+
+
+def test_of_many_features_those_that_move_most_have_axes(rng):
+    X = rng.normal(size=(80, 30))
+    moved = np.arange(3, 27, 2)
+    X[:, moved] += 5 * rng.normal(size=(80, 1)) * np.ones(12)
+    X *= 10.0 ** rng.randint(-3, 4, size=30)
+    pipeline = make_pipeline(StandardScaler(), PCA(1)).fit(X)
+    display = LatentTraversalDisplay.from_estimator(pipeline, X, by="feature")
+    titles = [cell.get_title() for cell in display.axes_.flat]
+    assert titles == [f"x{feature}" for feature in moved]
+
+
+def test_long_names_leave_room_for_the_lines(rows):
+    names = [f"a rather long name of column {letter}" for letter in "abcdef"]
+    frame = pd.DataFrame(rows, columns=names)
+    display = LatentTraversalDisplay.from_estimator(PCA(3).fit(frame), frame)
+    display.figure_.canvas.draw()
+    heights = [cell.bbox.height for cell in display.axes_.flat if cell is not None]
+    assert min(heights) > display.figure_.dpi
 
 
 @pytest.mark.parametrize(("n_components", "shape"), [(1, (1, 1)), (3, (2, 2))])
@@ -80,6 +135,7 @@ def test_many_features_have_names_too(rng, n_features, n_names):
         ({"n_steps": 1}, "n_steps must be an int of at least 2"),
         ({"quantiles": (0.9, 0.1)}, "0 <= low < high <= 1"),
         ({"components": [2]}, "from 0 to 1"),
+        ({"by": "row"}, "by must be 'code' or 'feature', got 'row'"),
         ({"image_shape": (1, 2, 2)}, "multiplies to"),
     ],
 )

@@ -122,6 +122,62 @@ def test_where_pca_is_kept_codes_are_pca_s(make, noise, n_components):
         np.testing.assert_allclose(codes, expected, atol=1e-5)
 
 
+def networks_off(model):
+    """Return a copy with its linear path alone."""
+    model = copy.deepcopy(model)
+    model.net_.module_.use_networks(False)
+    return model
+
+
+@pytest.mark.parametrize("output_range", ["auto", (0.0, 1.0)])
+def test_pca_is_at_hand_whatever_was_learned(make, curved, output_range):
+    model = make(n_components=3, guard=False)
+    if "output_range" in model.get_params():
+        model.set_params(output_range=output_range)
+    model.fit(curved[:150])
+    for n_components in (1, 2, 3):
+        pca = PCA(n_components, svd_solver="full").fit(curved[:150])
+        expected = pca.inverse_transform(pca.transform(curved[150:]))
+        found = model.reconstruct_by_pca(curved[150:], n_components)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_array_equal(found, model.reconstruct_by_pca(curved[150:]))
+    with pytest.raises(ValueError, match="is more than the 3 that PCA was"):
+        model.reconstruct_by_pca(curved, 4)
+    with pytest.raises(ValueError, match="'n_components' parameter of reconstruct"):
+        model.reconstruct_by_pca(curved, 0)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"loss": "log_loss"},
+        {"loss": "poisson", "ordered": True},
+        {"n_components": 2, "ordered": 3},
+        {"likelihood": "bernoulli"},
+        {"likelihood": "poisson"},
+        {"likelihood": "student_t"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("has_gaps", [False, True])
+def test_what_pca_makes_of_rows_is_the_linear_path(
+    make_ae, make_vae, rng, params, has_gaps
+):
+    X = blocks_of_bits(rng)
+    if has_gaps:
+        X[rng.uniform(size=X.shape) < 0.1] = np.nan
+    model = (make_vae if "likelihood" in params else make_ae)(**params).fit(X)
+    expected = networks_off(model).reconstruct(X)
+    np.testing.assert_allclose(model.reconstruct_by_pca(X), expected, atol=1e-5)
+    before = model.reconstruct(X)
+    np.testing.assert_array_equal(model.reconstruct(X), before)
+
+
+def test_a_random_start_has_no_pca(make, curved):
+    assert hasattr(make(), "reconstruct_by_pca")
+    assert not hasattr(make(init="random").fit(curved), "reconstruct_by_pca")
+
+
 def test_a_further_fit_of_one_row_keeps_the_axes(make, curved):
     model = make(n_components=3, warm_start=True, guard=False).fit(curved)
     before = model.net_.module_.axes.matrix.clone()
@@ -204,6 +260,7 @@ def test_not_fitted_yet(make, curved):
         lambda: model.transform(curved),
         lambda: model.inverse_transform(curved[:, :2]),
         lambda: model.sample(2),
+        lambda: model.reconstruct_by_pca(curved),
         lambda: model.score(curved),
         lambda: model.score_samples(curved),
         lambda: model.get_feature_names_out(),
@@ -824,7 +881,7 @@ def test_trained_on_a_gpu_and_loaded_without_one(make, curved, tmp_path):
 
 TAKING_ROWS = [
     *("transform", "score", "score_samples", "reconstruct", "denoise", "impute"),
-    *("posterior", "sample_posterior", "partial_fit"),
+    *("posterior", "sample_posterior", "partial_fit", "reconstruct_by_pca"),
 ]
 BIT = {"above": 2.0, "below": -1.0, "not rescaled": 255.0}
 COUNT = {"below": -1.0, "a share": 0.25}

@@ -40,8 +40,9 @@ def test_is_told_in_words():
         3.0, 0.002, 0.01, 50, 3.25, 3.5, 0.25, True, "probabilistic PCA", 1.2
     )
     assert str(result).endswith(
-        "that of probabilistic PCA 3.5 nats a row (t = 3, p = 0.002; the network needs "
-        "p < 0.01), and its reconstructions have 1.2 times the squared error of PCA's "
+        "the network's minus log-likelihood is 3.25, that of probabilistic PCA 3.5 "
+        "nats a row (t = 3, p = 0.002; the network needs p < 0.01), and its "
+        "reconstructions have 1.2 times the squared error of PCA's "
         "(at most 1.05 is let pass)"
     )
 

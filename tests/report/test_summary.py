@@ -8,6 +8,10 @@ import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer, summary
@@ -87,6 +91,63 @@ def test_ordered_columns_are_told_by_their_curve(make_ae, rows):
     assert "chosen" not in said
     random = make_ae(ordered=True, init="random", guard=False).fit(rows)
     assert "PCA" not in summary(random, rows).facts["Ordered columns"]
+
+
+@pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])
+@pytest.mark.parametrize("behind", [(), (LogisticRegression(),)])
+def test_a_pipeline_is_told_as_its_autoencoder_gets_it(rows, cls, behind):
+    X = pd.DataFrame(rows * [1000, 1, 1, 1, 1, 1], columns=list("abcdef"))
+    pipeline = make_pipeline(StandardScaler(), cls(**SMALL), *behind)
+    report = summary(pipeline.fit(X[:50], rows[:50, 0] > 0), X[50:])
+    scaled = pipeline[0].transform(X[50:])
+    inner = summary(pipeline[1], scaled)
+    assert report.title == cls.__name__
+    assert report.facts.pop("Pipeline") == (
+        ", ".join(type(step).__name__ for step in pipeline)
+        + f"; all below is of what {cls.__name__} gets"
+    )
+    assert report.facts == inner.facts
+    assert report.advice == inner.advice
+    assert "StandardScaler" not in " ".join(report.advice)
+    shares = [share for _, share, _ in report.worst_features]
+    assert shares == [share for _, share, _ in inner.worst_features]
+    assert {name for name, _, _ in report.worst_features} < set("abcdef")
+    pca = PCA(2).fit(pipeline[0].transform(X[:50]))
+    left = scaled - pca.inverse_transform(pca.transform(scaled))
+    total = np.sum((scaled - scaled.mean(axis=0)) ** 2)
+    share = 1 - np.sum(left**2) / total
+    assert report.pca_explained_variance == pytest.approx(share, rel=1e-4)
+    assert "the PCA that it started from" in report.facts["Variance explained"]
+
+
+def test_how_rows_were_held_out_is_said(make, curved):
+    assert "Rows held out" in summary(make().fit(curved), curved).facts
+    last = make(validation_split="last").fit(curved)
+    assert summary(last, curved).facts["Rows held out"] == "50, the last ones"
+    groups = np.arange(200) // 5
+    grouped = summary(make().fit(curved, groups=groups), curved)
+    n_rows = 5 * (n_groups := make().fit(curved, groups=groups).guard_.n_groups)
+    assert grouped.facts["Rows held out"] == f"{n_rows}, of {n_groups} whole groups"
+    rule = GroupKFold(4)
+    split = make(validation_split=rule).fit(curved, groups=groups)
+    said = summary(split, curved).facts["Rows held out"]
+    assert said.endswith(f"chosen by {rule}")
+
+
+def test_a_density_s_two_losses_have_words_of_their_own(make_vae, make_ae, curved):
+    vae = make_vae().fit(curved)
+    assert (
+        "the network's minus log-likelihood is" in summary(vae, curved).facts["Guard"]
+    )
+    ae = make_ae().fit(curved)
+    assert "the network's loss is" in summary(ae, curved).facts["Guard"]
+
+
+def test_without_a_linear_path_pca_is_of_the_rows_given(make, rows):
+    report = summary(make(init="random").fit(rows[:40]), rows[40:])
+    share = PCA(2).fit(rows[40:]).explained_variance_ratio_.sum()
+    assert report.pca_explained_variance == pytest.approx(share)
+    assert "PCA of these rows" in report.facts["Variance explained"]
 
 
 def test_worst_features_have_most_of_the_error(ae, rows):
@@ -234,7 +295,7 @@ def test_other_rows_and_frames_are_taken(rows):
 def test_what_is_no_fitted_autoencoder(make_ae, rows):
     with pytest.raises(NotFittedError):
         summary(make_ae(), rows)
-    with pytest.raises(TypeError, match=r"got PCA.*pipeline\[-1\]"):
+    with pytest.raises(TypeError, match=r"or a pipeline with one, got PCA"):
         summary(PCA(2).fit(rows), rows)
 
 
@@ -261,7 +322,7 @@ def test_bits_with_gaps_are_bits(rng):
 
 def test_sparse_rows_are_compared_if_they_are_few(ae, rows, monkeypatch):
     assert str(summary(ae, sparse.coo_array(rows))) == str(summary(ae, rows))
-    monkeypatch.setattr("sklearn_ae.displays._comparison.MOST_DENSE", 300)
+    monkeypatch.setattr("sklearn_ae._comparison.rows.MOST_DENSE", 300)
     with pytest.raises(ValueError, match=r"X is sparse and has 60 rows.*at most 50;"):
         summary(ae, sparse.coo_array(rows))
     assert "50 of 6" in summary(ae, sparse.csr_array(rows[:50])).facts["Rows given"]
