@@ -17,6 +17,8 @@ from sklearn_ae._utils import some_rows
 from sklearn_ae._weights import check_weights
 
 FEWEST_ROWS = 3
+# Of the default model.
+FEWEST_COMPONENTS, MOST_COMPONENTS = 2, 4
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Told:
     ----------
     kept : ndarray of int
         The rows that are left.
-    y : array-like or None
+    y : ndarray or None
         Of all rows.
     weights, groups : ndarray of shape (n_kept,) or None
     weight : float
@@ -58,6 +60,7 @@ def told_of(detector, rows, y, sample_weight, groups):
             f"to calibrate by, but n_samples={len(kept)}."
         )
     if y is not None:
+        y = np.asarray(y)
         check_consistent_length(rows, y)
     if groups is not None:
         groups = checked_groups(groups, rows)[kept]
@@ -74,7 +77,10 @@ def told_of(detector, rows, y, sample_weight, groups):
 
 def base_model(detector):
     """Return what the detector's models are copies of."""
-    return VAETransformer() if detector.estimator is None else detector.estimator
+    if detector.estimator is not None:
+        return detector.estimator
+    n_components = getattr(detector, "n_features_in_", 0) // 4
+    return VAETransformer(min(max(n_components, FEWEST_COMPONENTS), MOST_COMPONENTS))
 
 
 def seeded(model, stream):
@@ -113,7 +119,7 @@ def fitted(detector, model, X, told, chosen):
         )
         if values is not None
     }
-    y = None if told.y is None else some_rows(told.y, index)
+    y = None if told.y is None else told.y[index]
     arguments = _routed(detector, model, arguments)
     return clone(model).fit(some_rows(X, index), y, **arguments)
 

@@ -3,6 +3,7 @@
 import zlib
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from sklearn_ae._arrays import as_numpy
@@ -34,8 +35,14 @@ def read(detector, X, *, takes_any_columns, reset):
     if takes_any_columns and hasattr(X, "columns"):
         validate_data(detector, X, skip_check_array=True, reset=reset)
         return X, X
-    rows = check_rows(detector, X, reset=reset)
-    return (X if hasattr(X, "shape") else rows), rows
+    return _indexable(X), check_rows(detector, X, reset=reset)
+
+
+def _indexable(X):
+    """Return X so that some of its rows can be taken."""
+    if issparse(X):
+        return X.tocsr()
+    return X if hasattr(X, "columns") else np.asarray(X)
 
 
 def numbers(checked):
