@@ -2,46 +2,37 @@
 
 from numbers import Real
 from typing import Any, Literal, Self
-from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.base import OutlierMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ae._detectors.models import base_model, fitted, seeded, told_of
-from sklearn_ae._detectors.ranks import Ranks
+from sklearn_ae._detectors.fitting import CalibratedFitting
+from sklearn_ae._detectors.models import base_model
 from sklearn_ae._detectors.scoring import (
     explains_features,
     feature_scores,
     outlier_scores,
 )
-from sklearn_ae._detectors.splits import HeldOut, calibration_share, places
-from sklearn_ae._detectors.tables import numbers, read
-from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._utils import (
     HasMethods,
     Interval,
     RandomStateLike,
     StrOptions,
     fit_context,
-    random_stream,
-    some_rows,
     unchanged_on_error,
 )
-
-# Models of a cross-fit.
-N_FOLDS = 5
 
 
 def _can_explain(detector):
     return explains_features(base_model(detector))
 
 
-class AnomalyDetector(OutlierMixin, BaseEstimator):
+class AnomalyDetector(OutlierMixin, CalibratedFitting):
     """Detector of anomalies whose threshold comes from rows that were not trained on.
 
     An estimator scores its training rows better than new ones, an autoencoder far
@@ -59,8 +50,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     ----------
     estimator : estimator instance or None, default=None
         What scores rows: an autoencoder, a pipeline that ends with one, or anything
-        else with ``score_samples``. None is a `VAETransformer` with a quarter as many
-        components as features, within [2, 4]. A VAE ranks rows by its density alone,
+        else with ``score_samples``. None is a `VAETransformer` with two to four
+        components: a quarter of the number of features, and a twentieth of that of
+        rows, if they are as many. A VAE ranks rows by its density alone,
         not by the mixture with probabilistic PCA that is its `score_samples`.
     contamination : "auto" or float, default="auto"
         Share of the rows of ``fit`` that are outliers, in (0, 0.5], as for
@@ -202,83 +194,6 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         with unchanged_on_error(self):
             self._fit(X, y, sample_weight, groups)
         return self
-
-    def _fit(self, X, y, sample_weight, groups):
-        X, rows = self._read(X, reset=True)
-        told = told_of(self, rows, y, sample_weight, groups)
-        rows = numbers(rows)[told.kept]
-        stream = random_stream(self.random_state)
-        model = seeded(base_model(self), stream)
-        share = calibration_share(
-            self.calibration_fraction, self.false_alarm_rate, told.weight
-        )
-        finds_outliers = self.contamination != "auto"
-        place = places(
-            rows,
-            told.weights,
-            told.groups,
-            1 / N_FOLDS if finds_outliers else share,
-            stream,
-        )
-        if finds_outliers:
-            self._find_outliers(model, X, rows, told, place)
-        else:
-            self._calibrate(model, X, told, place < share)
-
-    def _calibrate(self, model, X, told, calibrates):
-        """Fit to some rows, and take the others for usual new ones."""
-        self._held_out, self.fold_estimators_ = None, []
-        self.estimator_ = fitted(self, model, X, told, ~calibrates)
-        rows = some_rows(X, told.kept[calibrates])
-        self._rank(rows, None if told.weights is None else told.weights[calibrates])
-        self.offset_ = self._ranks.threshold(self.false_alarm_rate)
-        least = 1 / (1 + self._ranks.weight)
-        if least > self.false_alarm_rate:
-            warn(
-                f"false_alarm_rate={self.false_alarm_rate} is less than {least:.2g}, "
-                f"the rate of rows below all of the {len(self.calibration_scores_)} "
-                "that calibrate, which is what alarms now have; give more rows or a "
-                "larger calibration_fraction.",
-                UserWarning,
-                stacklevel=4,
-            )
-
-    def _find_outliers(self, model, X, rows, told, place):
-        """Fit once for each fold without it, and to all rows for new ones."""
-        fold = np.floor(place * N_FOLDS).astype(int)
-        self._held_out = HeldOut(rows, fold)
-        self.fold_estimators_ = [
-            fitted(self, model, X, told, fold != held_out)
-            for held_out in range(fold.max() + 1)
-        ]
-        self.estimator_ = fitted(self, model, X, told, np.ones(len(fold), dtype=bool))
-        self._rank(some_rows(X, told.kept), told.weights)
-        self.offset_ = self._ranks.quantile(self.contamination)
-
-    def _rank(self, X, weights):
-        self.calibration_scores_ = self._by_model(outlier_scores, X)
-        self._ranks = Ranks.of(self.calibration_scores_, weights)
-
-    def _read(self, X, *, reset):
-        own_columns = isinstance(base_model(self), BaseAutoencoder)
-        return read(self, X, takes_any_columns=not own_columns, reset=reset)
-
-    def _by_model(self, method, X):
-        """Apply a method to rows, each by a model that was not trained on it."""
-        X, rows = self._read(X, reset=False)
-        if self._held_out is None:
-            return method(self.estimator_, X)
-        model = self._held_out.by(numbers(rows))
-        found = {}
-        for number in np.unique(model):
-            chosen = np.flatnonzero(model == number)
-            by = self.estimator_ if number < 0 else self.fold_estimators_[number]
-            found[number] = chosen, method(by, some_rows(X, chosen))
-        _, values = next(iter(found.values()))
-        out = np.empty((len(model), *values.shape[1:]))
-        for chosen, values in found.values():
-            out[chosen] = values
-        return out
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return the scores of rows, the lower the more unusual.

@@ -75,11 +75,15 @@ def told_of(detector, rows, y, sample_weight, groups):
     return Told(kept, y, weights, groups, weight)
 
 
-def base_model(detector):
-    """Return what the detector's models are copies of."""
+def base_model(detector, n_rows=0):
+    """Return what the detector's models are copies of.
+
+    That of a detector without an estimator depends on X's size, if it is told.
+    """
     if detector.estimator is not None:
         return detector.estimator
-    n_components = getattr(detector, "n_features_in_", 0) // 4
+    n_features = getattr(detector, "n_features_in_", 0)
+    n_components = min(n_features // 4, int(n_rows) // 20)
     return VAETransformer(min(max(n_components, FEWEST_COMPONENTS), MOST_COMPONENTS))
 
 

@@ -8,6 +8,7 @@ by their methods and attributes alone.
 Users import the displays; `sklearn_ae/__init__.py` imports `summary` as well.
 """
 
+from sklearn_ae.displays._anomaly import AnomalyDisplay
 from sklearn_ae.displays._effects import ComponentEffectsDisplay
 from sklearn_ae.displays._history import HistoryDisplay
 from sklearn_ae.displays._latent import LatentSpaceDisplay
@@ -16,6 +17,7 @@ from sklearn_ae.displays._traversal import LatentTraversalDisplay
 from sklearn_ae.displays._variance import ExplainedVarianceDisplay
 
 __all__ = [
+    "AnomalyDisplay",
     "ComponentEffectsDisplay",
     "ExplainedVarianceDisplay",
     "HistoryDisplay",
