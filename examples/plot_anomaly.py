@@ -3,7 +3,8 @@ Unusual rows
 ============
 
 `AnomalyDetector` gives a model of what is usual a threshold. It is trained on digits
-from 0 to 4 here, and then asked to tell those from 5 to 9. Labels serve to measure only.
+from 0 to 4 here, and then asked to tell those from 5 to 9. Labels serve to measure
+only.
 
 Nothing is downloaded; it takes about half a minute on a CPU.
 """
@@ -34,8 +35,8 @@ print(f"test rows: {len(X_usual)} usual, {(~usual).sum()} unusual")
 # A threshold that holds
 # ----------------------
 #
-# At the threshold below which a twentieth of the training rows lies, far more of the new
-# usual rows are alarms. The detector's comes from rows that were not trained on.
+# At the threshold below which a twentieth of the training rows lies, far more of the
+# new usual rows are alarms. The detector's comes from rows that were not trained on.
 
 vae = VAETransformer(8, random_state=0).fit(X_train)
 threshold = np.quantile(vae.score_samples(X_train), 0.05)

@@ -22,6 +22,8 @@ from sklearn_ae.displays._plotting import (
 )
 
 BINS = 30
+# How far below the threshold scores are drawn, over how far they are above it.
+REACH = 3
 
 
 class AnomalyDisplay:
@@ -141,10 +143,11 @@ class AnomalyDisplay:
         sets = (self.calibration_scores, self.scores)
         finite = np.concatenate(sets)
         finite = finite[np.isfinite(finite)]
-        # The lowest are few and far away; they are drawn at the edge.
-        low, high = np.quantile(finite, 0.01), finite.max()
-        low = min(low, self.offset, high)
-        low -= 0.05 * (high - low) or 0.5
+        # The lowest may be far away; they are drawn at the edge.
+        high = finite.max()
+        room = (high - self.offset) or 1.0
+        low = max(np.quantile(finite, 0.01), self.offset - REACH * room)
+        low = min(low, self.offset - 0.2 * room)
         bins = np.linspace(low, high, BINS + 1)
         self.bars_ = []
         labels = ("not trained on", "these rows")
@@ -164,7 +167,8 @@ class AnomalyDisplay:
         self.line_ = ax.axvline(self.offset, color=GREY, linestyle="--", zorder=3)
         outliers = np.mean(self.scores < self.offset)
         ax.set_title(f"{outliers:.1%} of {len(self.scores)} rows below the threshold")
-        ax.set_xlabel("Score, lower is more unusual")
+        beyond = ", the lowest at the edge" if finite.min() < low else ""
+        ax.set_xlabel(f"Score, lower is more unusual{beyond}")
         ax.set_ylabel("Share of rows")
         legend_outside(
             ax, loc="upper left", bbox_to_anchor=(0, -0.18), ncols=len(labels)
