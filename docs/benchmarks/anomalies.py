@@ -1,9 +1,10 @@
 """Alarms on new usual rows, and the ranking of odd ones, by AnomalyDetector.
 
-    python docs/benchmarks/anomalies.py [--data FOLDER] [--only NAME ...] [--seeds 3]
+    python docs/benchmarks/anomalies.py [--only NAME ...] [--seeds 3] [--data FOLDER]
+    python docs/benchmarks/anomalies.py --found [--only NAME ...] [--seeds 2]
 
-`new` trains on usual rows alone and judges new ones: with a threshold from the scores
-of the rows trained on, and by `AnomalyDetector`. `--found` has a twentieth of outliers
+The first trains on usual rows alone and judges new ones: with a threshold from the
+scores of the rows trained on, and by `AnomalyDetector`. `--found` has a twentieth of outliers
 among the rows of ``fit``, and counts how many of the rows that are called outliers are
 some. FOLDER holds mnist.npz. Seconds are of the processor; all on one thread.
 """
