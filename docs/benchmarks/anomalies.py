@@ -4,9 +4,10 @@
     python docs/benchmarks/anomalies.py --found [--only NAME ...] [--seeds 2]
 
 The first trains on usual rows alone and judges new ones: with a threshold from the
-scores of the rows trained on, and by `AnomalyDetector`. `--found` has a twentieth of outliers
-among the rows of ``fit``, and counts how many of the rows that are called outliers are
-some. FOLDER holds mnist.npz. Seconds are of the processor; all on one thread.
+scores of the rows trained on, and by `AnomalyDetector`. `--found` has a twentieth of
+outliers among the rows of ``fit``, and counts how many of the rows that are called
+outliers are some. FOLDER holds mnist.npz. Seconds are of the processor; all on one
+thread.
 """
 
 import argparse
