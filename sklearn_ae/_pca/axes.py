@@ -7,6 +7,7 @@ range. Long tables are read chunk by chunk: only a chunk of them is in double pr
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn import config_context
 from sklearn.decomposition import PCA
 from sklearn.utils.extmath import randomized_svd
 
@@ -241,7 +242,9 @@ def _principal(rows, n_axes, random_state, weights):
         return pca.components_, pca.explained_variance_, float(pca.noise_variance_)
     rows = rows * np.sqrt(weights).astype(rows.dtype)[:, np.newaxis]
     if is_randomized(rows.shape, n_axes):
-        _, spread, axes = randomized_svd(rows, n_axes, random_state=random_state)
+        # Where scikit-learn dispatches it warns that other libraries have no LU.
+        with config_context(array_api_dispatch=False):
+            _, spread, axes = randomized_svd(rows, n_axes, random_state=random_state)
     else:
         _, spread, axes = np.linalg.svd(rows, full_matrices=False)
     degrees = weights.sum() - 1
