@@ -199,13 +199,28 @@ def test_rows_of_a_group_are_on_one_side(make, curved):
     assert held_out.mean() == pytest.approx(0.2)
 
 
-def test_weights_and_groups_reach_the_last_step(make_ae, curved):
-    weights, group = np.r_[np.zeros(20), np.ones(90), np.full(90, 2.0)], np.arange(200)
-    pipeline = make_pipeline(StandardScaler(), make_ae())
+class Recording(PCA):
+    """Remembers what it was told."""
+
+    def fit(self, X, y=None, *, groups=None, sample_weight=None):
+        self.told_ = groups, sample_weight
+        return super().fit(X)
+
+
+def test_weights_and_groups_reach_the_last_step(curved):
+    weights, group = np.repeat([0.0, 1.0, 2.0], [20, 90, 90]), np.arange(200)
+    pipeline = make_pipeline(StandardScaler(), Recording(2))
     detector = AnomalyDetector(pipeline, random_state=0)
     detector.fit(curved, sample_weight=weights, groups=group)
-    without = clone(detector).fit(curved[20:], sample_weight=weights[20:])
-    assert len(detector.calibration_scores_) <= len(without.calibration_scores_) + 10
+    groups, given = detector.estimator_[-1].told_
+    # Rows of no weight are left out, and those that calibrate held out.
+    assert groups.min() >= 20
+    assert len(groups) + len(detector.calibration_scores_) == 180
+    np.testing.assert_array_equal(given, weights[groups])
+    left = clone(detector).fit(
+        curved[20:], sample_weight=weights[20:], groups=group[20:]
+    )
+    assert left.offset_ == detector.offset_
     with pytest.raises(ValueError, match="fit of PCA takes none"):
         AnomalyDetector(PCA(2)).fit(curved, sample_weight=weights)
 
