@@ -138,6 +138,16 @@ def test_a_vae_ranks_by_its_own_density(make_vae, curved):
     assert (vae._outlier_scores(far) < vae._outlier_scores(curved).min()).all()
 
 
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_a_detector_ranks_by_a_vae_s_own_density(make_vae, curved, is_piped):
+    vae = make_vae(guard=False)
+    model = make_pipeline(StandardScaler(), vae) if is_piped else vae
+    detector = AnomalyDetector(model, random_state=0).fit(curved)
+    far = curved + 1000
+    own = detector.estimator_
+    assert (detector.score_samples(far) < own.score_samples(far)).all()
+
+
 def test_one_broken_row_leaves_the_others(detector, curved):
     detector.fit(curved)
     rows = curved[:5] + 0.01
