@@ -2,10 +2,9 @@
 Unusual rows
 ============
 
-A model of what is usual tells what is not: `score_samples` of `VAETransformer` is the
-log-likelihood of a row, that of `AutoencoderTransformer` minus its squared error. Both
-are trained on digits from 0 to 4 here, and then asked to tell those from 5 to 9. Labels
-serve to measure only.
+`AnomalyDetector` gives a model of what is usual a threshold. It is trained on digits
+from 0 to 4 here, and then asked to tell those from 5 to 9. Labels serve to measure
+only.
 
 Nothing is downloaded; it takes about half a minute on a CPU.
 """
@@ -19,8 +18,10 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import RocCurveDisplay, roc_auc_score
 from sklearn.model_selection import train_test_split
+from sklearn.neighbors import LocalOutlierFactor
 
-from sklearn_ae import AutoencoderTransformer, VAETransformer
+from sklearn_ae import AnomalyDetector, AutoencoderTransformer, VAETransformer
+from sklearn_ae.displays import AnomalyDisplay
 
 X, y = load_digits(return_X_y=True)
 usual = y < 5
@@ -31,58 +32,71 @@ print(f"training rows: {len(X_train)}, all usual")
 print(f"test rows: {len(X_usual)} usual, {(~usual).sum()} unusual")
 
 # %%
-# Four ways to score
+# A threshold that holds
+# ----------------------
+#
+# At the threshold below which a twentieth of the training rows lies, far more of the
+# new usual rows are alarms. The detector's comes from rows that were not trained on.
+
+vae = VAETransformer(8, random_state=0).fit(X_train)
+threshold = np.quantile(vae.score_samples(X_train), 0.05)
+alarms = (vae.score_samples(X_usual) < threshold).mean()
+print(f"alarms on new usual rows, by training scores: {alarms:.1%}")
+detector = AnomalyDetector(VAETransformer(8), random_state=0).fit(X_train)
+print(f"by AnomalyDetector: {(detector.predict(X_usual) == -1).mean():.1%}")
+print(f"unusual rows found: {(detector.predict(X[~usual]) == -1).mean():.1%}")
+
+# %%
+# Five ways to score
 # ------------------
 #
-# Each has `score_samples`, the lower the more unusual. The area under the ROC curve is
-# the chance that an unusual row scores below a usual one. `PCA` has the density of
-# probabilistic PCA.
+# Any estimator with `score_samples` will do. The area under the ROC curve is the chance
+# that an unusual row scores below a usual one.
 
-detectors = {
-    "VAETransformer": VAETransformer(16, random_state=0),
-    "AutoencoderTransformer": AutoencoderTransformer(16, random_state=0),
-    "PCA": PCA(16, random_state=0),
-    "IsolationForest": IsolationForest(random_state=0),
+estimators = {
+    "VAETransformer": VAETransformer(8),
+    "AutoencoderTransformer": AutoencoderTransformer(8),
+    "PCA": PCA(8),
+    "IsolationForest": IsolationForest(),
+    "LocalOutlierFactor": LocalOutlierFactor(novelty=True),
 }
-scores = {}
-for name, detector in detectors.items():
-    scores[name] = detector.fit(X_train).score_samples(X_test)
-    print(f"{name:22s}  {roc_auc_score(is_unusual, -scores[name]):.3f}")
+figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
+print(f"{'':22s}    AUC  alarms   found")
+for name, estimator in estimators.items():
+    fitted = AnomalyDetector(estimator, random_state=0).fit(X_train)
+    scores, labels = fitted.score_samples(X_test), fitted.predict(X_test)
+    auc = roc_auc_score(is_unusual, -scores)
+    shares = [(labels[is_unusual == kind] == -1).mean() for kind in (False, True)]
+    print(f"{name:22s}  {auc:.3f}  {shares[0]:6.1%}  {shares[1]:6.1%}")
+    RocCurveDisplay.from_predictions(is_unusual, -scores, name=name, ax=axis)
+axis.set(xlabel="share of usual rows taken for unusual")
+axis.set(ylabel="share of unusual rows found")
+axis.legend(loc="lower right", fontsize="small")
 
 # %%
-# ROC curves, and how the log-likelihoods of the two kinds of rows lie.
-
-figure, axes = plt.subplots(1, 2, figsize=(10, 4.3), layout="constrained")
-for name, values in scores.items():
-    RocCurveDisplay.from_predictions(is_unusual, -values, name=name, ax=axes[0])
-axes[0].set(xlabel="share of usual rows taken for unusual")
-axes[0].set(ylabel="share of unusual rows found")
-axes[0].legend(loc="lower right", fontsize="small")
-values = scores["VAETransformer"]
-bins = np.linspace(np.quantile(values, 0.01), values.max(), 40)
-for kind, label in ((False, "digits 0 to 4"), (True, "digits 5 to 9")):
-    axes[1].hist(values[is_unusual == kind], bins, alpha=0.6, density=True, label=label)
-axes[1].set(xlabel="log-likelihood by the VAE, nats", ylabel="density")
-axes[1].legend(loc="upper left")
-
-# %%
-# Which rows
-# ----------
+# Which rows, and what is odd in them
+# -----------------------------------
 #
-# The least likely of both kinds, and the most likely of the unusual ones: these the
-# model takes for usual.
+# Scores of new rows beside those of the rows that calibrated, and the oddest of them
+# with the nats of each pixel.
 
-order = np.argsort(values)
-rows = {
-    "0 to 4, least likely": order[~is_unusual[order]][:10],
-    "5 to 9, least likely": order[is_unusual[order]][:10],
-    "5 to 9, most likely": order[is_unusual[order]][::-1][:10],
-}
-figure, axes = plt.subplots(3, 10, figsize=(9, 3))
-for (name, chosen), row in zip(rows.items(), axes, strict=True):
-    row[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    for image, axis in zip(X_test[chosen], row, strict=True):
-        axis.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
-        axis.set(xticks=[], yticks=[])
-figure.tight_layout()
+AnomalyDisplay.from_estimator(detector, X[~usual], image_shape="auto")
 plt.show()
+
+# %%
+# Outliers among the rows of ``fit``
+# ----------------------------------
+#
+# With a twentieth of other digits among the training rows, a model that was trained on
+# them takes them for usual. With `contamination` each row is scored by a model that was
+# trained without it.
+
+n_odd = len(X_train) // 19
+mixed = np.concatenate([X_train, X[~usual][:n_odd]])
+is_odd = np.arange(len(mixed)) >= len(X_train)
+own = AutoencoderTransformer(8, random_state=0).fit(mixed).score_samples(mixed)
+lowest = np.argsort(own)[: round(0.05 * len(mixed))]
+print(f"outliers among the lowest by their own model: {is_odd[lowest].mean():.0%}")
+finder = AnomalyDetector(AutoencoderTransformer(8), contamination=0.05, random_state=0)
+called = finder.fit_predict(mixed) == -1
+print(f"among those that the detector calls so: {is_odd[called].mean():.0%}")

@@ -10,6 +10,7 @@ from sklearn_ae import (
     penalties,
     priors,
 )
+from sklearn_ae._detectors.detector import AnomalyDetector
 from sklearn_ae._estimators.autoencoder import AutoencoderTransformer
 from sklearn_ae._estimators.vae import VAETransformer
 from sklearn_ae._report.summary import summary
@@ -17,6 +18,7 @@ from sklearn_ae._version import __version__ as __version__
 from sklearn_ae.model_selection import fewest_components
 
 __all__ = [
+    "AnomalyDetector",
     "AutoencoderTransformer",
     "VAETransformer",
     "corruptions",

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import _safe_indexing as some_rows
 from sklearn.utils import check_random_state
 from sklearn.utils._array_api import _convert_to_numpy as array_to_numpy
 from sklearn.utils._array_api import _is_numpy_namespace as is_numpy_namespace
@@ -64,6 +65,7 @@ __all__ = [
     "random_stream",
     "resolve",
     "seeded",
+    "some_rows",
     "unchanged_on_error",
     "without_callbacks",
 ]

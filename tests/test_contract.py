@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import estimator_checks as checks
 
 from sklearn_ae import (
+    AnomalyDetector,
     AutoencoderTransformer,
     VAETransformer,
     corruptions,
@@ -23,6 +24,7 @@ from sklearn_ae import (
 )
 
 ESTIMATORS = [AutoencoderTransformer, VAETransformer]
+ALL = [*ESTIMATORS, AnomalyDetector]
 CHECKS = [
     checks.check_param_validation,
     checks.check_set_output_transform,
@@ -83,14 +85,14 @@ def section(estimator, title):
     return [name for names_of_line in names for name in names_of_line.split(", ")]
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", ALL)
 def test_parameters_are_documented_and_constrained(estimator):
     parameters = list(estimator().get_params(deep=False))
     assert sorted(section(estimator, "Parameters")) == sorted(parameters)
     assert estimator._parameter_constraints.keys() == set(parameters)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", ALL)
 def test_documented_defaults_are_the_defaults(estimator):
     for name, value in estimator().get_params(deep=False).items():
         stated = re.search(
@@ -99,7 +101,7 @@ def test_documented_defaults_are_the_defaults(estimator):
         assert stated.group(1) == repr(value).replace("'", '"')
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", ALL)
 def test_names_of_features_are_documented_as_scikit_learn_s(estimator):
     stated = " ".join(estimator.__doc__.split())
     assert "Defined only when X has feature names that are all strings." in stated
@@ -125,6 +127,29 @@ def test_fitted_attributes_are_documented(make, curved):
     # Without an underscore at either end there are parameters alone.
     public = {name for name in vars(model) if name[0] != "_" and name[-1] != "_"}
     assert public == set(model.get_params(deep=False))
+
+
+@pytest.mark.parametrize("task", ["auto", 0.1])
+def test_fitted_attributes_of_the_detector_are_documented(make_ae, curved, task):
+    detector = AnomalyDetector(make_ae(), contamination=task, random_state=0)
+    detector.fit(pd.DataFrame(curved, columns=list("abcdef")))
+    fitted = {name for name in vars(detector) if name.endswith("_") and name[0] != "_"}
+    assert fitted == set(section(AnomalyDetector, "Attributes"))
+
+
+DETECTOR_CHECKS = [
+    checks.check_param_validation,
+    checks.check_dataframe_column_names_consistency,
+    checks.check_n_features_in_after_fitting,
+]
+
+
+@pytest.mark.filterwarnings("ignore:false_alarm_rate=0.05 is less than")
+@pytest.mark.filterwarnings("ignore:X .* feature names:UserWarning")
+@pytest.mark.parametrize("check", DETECTOR_CHECKS, ids=lambda check: check.__name__)
+def test_further_checks_of_the_detector(make, check):
+    detector = AnomalyDetector(make(), random_state=0)
+    check("AnomalyDetector", detector)
 
 
 COMPONENTS = [

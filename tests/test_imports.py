@@ -24,6 +24,7 @@ MODULES = sorted(PACKAGE.glob("**/*.py"))
 OTHERS = {
     "__init__": set(),
     "_estimators": {"numpy", "sklearn", "torch"},
+    "_detectors": {"numpy", "scipy", "sklearn"},
     "_components": {"joblib", "numpy", "sklearn", "torch"},
     "_fitting": {"numpy", "scipy", "sklearn", "torch"},
     "_pca": {"numpy", "sklearn", "torch"},

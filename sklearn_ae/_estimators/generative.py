@@ -215,14 +215,40 @@ class GenerativeAutoencoder(WithoutShares, BaseAutoencoder, GenerativeFitting):
     def _scores(self, X, n_draws):
         rows = self._checked_rows(X)
         check_count(n_draws, "n_draws", "score_samples")
-        density = self._density()
+        return self._estimated(rows, self._density().log_likelihood, n_draws)
+
+    def _estimated(self, rows, likelihood, n_draws=SCORE_DRAWS):
+        """Return one of the density's likelihoods of checked rows."""
         scores = self._apply_to_any(
-            lambda x: density.log_likelihood(x, self._score_noise(x, n_draws)),
+            lambda x: likelihood(x, self._score_noise(x, n_draws)),
             rows,
             np.empty(len(rows), dtype=np.float32),
             n_rows=self._scored_rows(n_draws),
         )
         return self._lowest_for_nan(scores)
+
+    def _outlier_scores(self, X):
+        """Return what ranks rows by how unusual they are, in nats.
+
+        Without the defence, which has rows that the network finds very unlikely in
+        PCA's order.
+        """
+        return self._estimated(self._checked_rows(X), self._density().undefended)
+
+    def _feature_scores(self, X):
+        """Return the nats that each feature adds to minus `_outlier_scores`.
+
+        What is left of that is the row's code's own.
+        """
+        rows = self._checked_rows(X)
+        density = self._density()
+        terms = self._apply_to_any(
+            lambda x: density.undefended_terms(x, self._score_noise(x, SCORE_DRAWS)),
+            rows,
+            np.empty((len(rows), self.n_features_in_)),
+            n_rows=self._scored_rows(SCORE_DRAWS),
+        )
+        return -self._lowest_for_nan(-terms)
 
     def score(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None

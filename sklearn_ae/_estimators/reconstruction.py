@@ -55,6 +55,15 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
             scores = (-errors * self._unit**2).astype(np.float32)
         return as_given(self._lowest_for_nan(scores), X)
 
+    def _feature_scores(self, X):
+        """Return the squared error of each feature, which make up minus the score."""
+        rows = self._checked_rows(X)
+        out = np.empty((len(rows), self.n_features_in_))
+        squares = partial(self.net_.module_.value_squares, unit=self._unit)
+        with np.errstate(over="ignore"):
+            squares = self._apply_to_any(squares, rows, out) * self._unit**2
+        return -self._lowest_for_nan(-squares)
+
     def score(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> float:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils.extmath import randomized_svd
 
 from sklearn_ae._training.batches import as_tensor
@@ -252,7 +253,9 @@ def _shape_z(code):
 def _leading_scores(left, rng):
     """Return scores along the leading axes, and the axes' singular values."""
     n_left = min(N_LEFT, *left.shape)
-    scores, lengths, _ = randomized_svd(left, n_left, random_state=rng)
+    # Where scikit-learn dispatches it warns that other libraries have no LU.
+    with config_context(array_api_dispatch=False):
+        scores, lengths, _ = randomized_svd(left, n_left, random_state=rng)
     # Rounding is no axis.
     live = lengths > 1e-6 * lengths[0]
     return scores[:, live], lengths[live]

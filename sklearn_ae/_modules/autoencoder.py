@@ -304,13 +304,18 @@ class TwoPaths(nn.Module):
         Both are over `unit` squared, and in double precision, so that nothing which
         float32 has overflows.
         """
+        lengths = doubles(self.without_nan(x)[0] / unit).square()
+        parts = [part.sum(1) for part in (self.value_squares(x, unit), lengths)]
+        return torch.stack(parts, dim=1)
+
+    def value_squares(self, x, unit):
+        """Return each value's squared error over `unit` squared, zero where missing."""
         x, missing = self.without_nan(x)
         code = self._encoding(missing)(x)
         errors = (x - self._reconstructed(code)) / unit
         if missing is not None:
             errors = errors.masked_fill(missing, 0.0)
-        parts = [doubles(part).square().sum(1) for part in (errors, x / unit)]
-        return torch.stack(parts, dim=1)
+        return doubles(errors).square()
 
     def _with_linear_path(self, code, x):
         """Add the linear part to the codes of the network, which may be None."""

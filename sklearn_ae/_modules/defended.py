@@ -70,9 +70,7 @@ class DefendedDensity:
         x, noise
             As there.
         """
-        if self.is_pca:
-            return self._of_pca(self.module, x, noise)
-        found = self.module.log_likelihood(x, noise, self.prior)
+        found = self.undefended(x, noise)
         if self.pca is None:
             return found
         # Too far out for the networks' arithmetic the linear path still has digits.
@@ -81,6 +79,32 @@ class DefendedDensity:
             found + math.log1p(-self.pca_weight),
             self._of_pca(self.pca, x, noise) + math.log(self.pca_weight),
         )
+
+    def undefended(self, x, noise):
+        """Return the log-likelihood of each row by the VAE alone.
+
+        Far from the training rows the mixture has PCA's order of rows; this has the
+        network's own, and NaN where its arithmetic gave up.
+
+        Parameters
+        ----------
+        x, noise
+            As for `log_likelihood`.
+        """
+        if self.is_pca:
+            return self._of_pca(self.module, x, noise)
+        return self.module.log_likelihood(x, noise, self.prior)
+
+    def undefended_terms(self, x, noise):
+        """Return what each value adds to minus `undefended`, given the row's code.
+
+        Parameters
+        ----------
+        x, noise
+            As for `log_likelihood`.
+        """
+        prior = self.normal if self.is_pca else self.prior
+        return self.module.value_terms(x, noise, prior)
 
     def _of_pca(self, pca, x, noise):
         if pca.cost.has_exact_posterior:

@@ -228,6 +228,25 @@ class VariationalAutoencoder(TwoPaths):
         # Draws only estimate that nothing has the density one.
         return found if missing is None else found.masked_fill(missing.all(1), 0.0)
 
+    def value_terms(self, x, noise, prior):
+        """Return each value's negative log-likelihood given the code, in nats.
+
+        The mean over the posterior of the row's code; zero where a value is missing.
+
+        Parameters
+        ----------
+        x, noise, prior
+            As for `log_likelihood`.
+        """
+        x, missing = self.without_nan(x)
+        posterior = self.posterior(self.filled(x, missing), missing)
+        log_weights, parameter = self._log_weights(x, missing, *posterior, noise, prior)
+        n_rows, n_draws = log_weights.shape
+        repeated = x.repeat_interleave(n_draws, dim=0)
+        terms = self.cost.terms(repeated, parameter).reshape(n_rows, n_draws, -1)
+        means = (log_weights.softmax(1)[:, None] @ terms)[:, 0]
+        return means if missing is None else means.masked_fill(missing, 0.0)
+
     def _proposals(self, x, noise, prior, max_iter, tol):
         """Return filled rows, where they were, and proposals with their log weights."""
         x, missing = self.completed(x, max_iter, tol)

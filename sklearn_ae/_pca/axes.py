@@ -7,6 +7,7 @@ range. Long tables are read chunk by chunk: only a chunk of them is in double pr
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn import config_context
 from sklearn.decomposition import PCA
 from sklearn.utils.extmath import randomized_svd
 
@@ -238,16 +239,25 @@ def axes_of_sparse_rows(X, mean, unit, n_components, random_state, weights=None)
     )
 
 
+def _without_dispatch():
+    """Return a context in which scikit-learn takes NumPy's arrays for what they are.
+
+    Where it dispatches it warns that other libraries have no LU.
+    """
+    return config_context(array_api_dispatch=False)
+
+
 def _principal(rows, n_axes, random_state, weights):
     """Return axes, their variances, and the mean of the others, of centred rows."""
     if weights is None:
         # Rows that are all alike have no variance to take shares of.
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"), _without_dispatch():
             pca = PCA(n_axes, random_state=random_state).fit(rows)
         return pca.components_, pca.explained_variance_, float(pca.noise_variance_)
     rows = rows * np.sqrt(weights).astype(rows.dtype)[:, np.newaxis]
     if is_randomized(rows.shape, n_axes):
-        _, spread, axes = randomized_svd(rows, n_axes, random_state=random_state)
+        with _without_dispatch():
+            _, spread, axes = randomized_svd(rows, n_axes, random_state=random_state)
     else:
         _, spread, axes = np.linalg.svd(rows, full_matrices=False)
     degrees = weights.sum() - 1

@@ -181,7 +181,7 @@ def told_by(estimator, X, y, X_val, groups, sample_weight):
     fraction, rule = estimator.validation_fraction, estimator.validation_split
     is_splitter = not isinstance(rule, str)
     y = as_numpy(y, "y") if is_splitter and y is not None else None
-    groups = None if groups is None else _checked_groups(groups, X)
+    groups = None if groups is None else checked_groups(groups, X)
     given, whole = check_weights(sample_weight, X), None
     if given is not None and not given.all():
         whole = Whole(X, groups, given, np.flatnonzero(given))
@@ -208,7 +208,7 @@ def told_by(estimator, X, y, X_val, groups, sample_weight):
     return X, Told(splitter=splitter, y=y, groups=groups, **weighting)
 
 
-def _checked_groups(groups, X):
+def checked_groups(groups, X):
     """Return the group of each row as an array."""
     given = as_numpy(groups, "groups")
     groups = np.asarray(given)

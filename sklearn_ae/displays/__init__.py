@@ -7,6 +7,7 @@ May import `_comparison`, for all that is computed, and `_images`.
 Users import the displays.
 """
 
+from sklearn_ae.displays._anomaly import AnomalyDisplay
 from sklearn_ae.displays._effects import ComponentEffectsDisplay
 from sklearn_ae.displays._history import HistoryDisplay
 from sklearn_ae.displays._latent import LatentSpaceDisplay
@@ -15,6 +16,7 @@ from sklearn_ae.displays._traversal import LatentTraversalDisplay
 from sklearn_ae.displays._variance import ExplainedVarianceDisplay
 
 __all__ = [
+    "AnomalyDisplay",
     "ComponentEffectsDisplay",
     "ExplainedVarianceDisplay",
     "HistoryDisplay",
