@@ -7,13 +7,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._arrays import in_numpy
+from sklearn_ae._comparison.decoded import check_channels
 from sklearn_ae._comparison.rows import observed_numbers
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae.displays._plotting import (
     COLOURS,
     GREY,
     axes_for,
-    check_channels,
     check_matplotlib,
     check_number,
     draw_images,
