@@ -61,6 +61,9 @@ def axes_of_observed(centred, missing, loadings, noise_variance, weights):
     parts = [thinned(part, most) for part in (centred, missing, weights)]
     rows = parts[0]
     mean_square = np.mean(np.square(rows), dtype=np.float64)
+    if mean_square == 0:
+        # Rows that are all alike have no axes, and their means in their gaps already.
+        return np.zeros_like(loadings), np.zeros(n_axes), 0.0
     least = max(LEAST_NOISE * mean_square, np.finfo(float).tiny)
     loadings = torch.from_numpy(np.asarray(loadings, dtype=np.float64))
     # Small noise would hold on to the axes that it starts with.
