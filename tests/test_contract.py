@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import estimator_checks as checks
 
 from sklearn_ae import (
+    AutoencoderImputer,
     AutoencoderTransformer,
     VAETransformer,
     corruptions,
@@ -49,6 +50,12 @@ def test_further_checks(make, check):
     check(type(model).__name__, model)
 
 
+@pytest.mark.filterwarnings("ignore:X .* feature names:UserWarning")
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_further_checks_of_the_imputer(make_ae, check):
+    check("AutoencoderImputer", AutoencoderImputer(make_ae(), n_estimators=1))
+
+
 @pytest.mark.slow
 def test_all_checks_with_the_array_api_switched_on():
     """Several checks run only then; none may fail.
@@ -83,7 +90,7 @@ def section(estimator, title):
     return [name for names_of_line in names for name in names_of_line.split(", ")]
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, AutoencoderImputer])
 def test_parameters_are_documented_and_constrained(estimator):
     parameters = list(estimator().get_params(deep=False))
     assert sorted(section(estimator, "Parameters")) == sorted(parameters)
@@ -99,7 +106,7 @@ def test_documented_defaults_are_the_defaults(estimator):
         assert stated.group(1) == repr(value).replace("'", '"')
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, AutoencoderImputer])
 def test_names_of_features_are_documented_as_scikit_learn_s(estimator):
     stated = " ".join(estimator.__doc__.split())
     assert "Defined only when X has feature names that are all strings." in stated
@@ -125,6 +132,13 @@ def test_fitted_attributes_are_documented(make, curved):
     # Without an underscore at either end there are parameters alone.
     public = {name for name in vars(model) if name[0] != "_" and name[-1] != "_"}
     assert public == set(model.get_params(deep=False))
+
+
+def test_fitted_attributes_of_the_imputer_are_documented(make_ae, curved):
+    frame = pd.DataFrame(curved, columns=list("abcdef"))
+    model = AutoencoderImputer(make_ae(), n_estimators=1).fit(frame)
+    fitted = {name for name in vars(model) if name.endswith("_") and name[0] != "_"}
+    assert fitted == set(section(AutoencoderImputer, "Attributes"))
 
 
 COMPONENTS = [

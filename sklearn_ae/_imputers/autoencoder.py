@@ -99,7 +99,7 @@ class AutoencoderImputer(TableImputer):
     n_features_in_ : int
         Number of columns of X in ``fit``.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, where all are strings.
+        Their names. Defined only when X has feature names that are all strings.
 
     See Also
     --------
