@@ -65,8 +65,6 @@ class AutoencoderImputer(TableImputer):
         range. The estimator has to draw, as `VAETransformer` does.
     n_estimators : int, default=4
         Number of copies of the estimator, each with seeds of its own.
-    max_iter : int, default=20
-        Largest number of turns of decoding and encoding in `impute`.
     standardize : bool, default=True
         Whether the estimator gets standardised columns. False leaves them in X's units,
         which a loss or likelihood may need that is of counts or of [0, 1].
@@ -130,7 +128,6 @@ class AutoencoderImputer(TableImputer):
         "estimator": [FILLS, None],
         "sample_posterior": ["boolean"],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "standardize": ["boolean"],
         "random_state": ["random_state"],
     }
@@ -142,7 +139,6 @@ class AutoencoderImputer(TableImputer):
         missing_values: Any = np.nan,
         sample_posterior: bool = False,
         n_estimators: int = 4,
-        max_iter: int = 20,
         standardize: bool = True,
         random_state: RandomStateLike = None,
         add_indicator: bool = False,
@@ -156,7 +152,6 @@ class AutoencoderImputer(TableImputer):
         self.estimator = estimator
         self.sample_posterior = sample_posterior
         self.n_estimators = n_estimators
-        self.max_iter = max_iter
         self.standardize = standardize
         self.random_state = random_state
 
@@ -188,13 +183,13 @@ class AutoencoderImputer(TableImputer):
             If X is sparse.
         """
         self._refuse_means_alone()
-        X = self._checked(X, reset=True)
-        missing = mask_of(X, self.missing_values)
+        table = self._checked(X, reset=True)
+        missing = mask_of(table, self.missing_values)
         self._fit_indicator(missing)
-        self._columns = Columns(X, missing)
+        self._columns = Columns(table, missing)
         rng = random_stream(self.random_state)
         valued = self._columns.valued
-        rows = self._columns.standardised(X[:, valued], missing[:, valued])
+        rows = self._columns.standardised(table[:, valued], missing[:, valued])
         hidden = hidden_values(np.isnan(rows), rng)
         self._fit_fills(np.where(hidden, np.nan, rows), rng)
         self._weigh(rows, hidden)
@@ -233,7 +228,6 @@ class AutoencoderImputer(TableImputer):
         ]
 
     def _filled_by(self, member, rows, **how):
-        how["max_iter"] = self.max_iter
         if self.standardize:
             return fill_by(member, rows, **how)
         filled = fill_by(member, self._columns.in_units(rows), **how)

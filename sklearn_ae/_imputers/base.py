@@ -80,12 +80,12 @@ class TableImputer(BaseImputer):
             If X is sparse.
         """
         check_is_fitted(self)
-        X = self._checked(X, reset=False)
-        missing = mask_of(X, self.missing_values)
-        filled = np.where(missing, X.dtype.type(0), X)
+        table = self._checked(X, reset=False)
+        missing = mask_of(table, self.missing_values)
+        filled = np.where(missing, table.dtype.type(0), table)
         valued = np.flatnonzero(self._columns.valued)
         part = np.ix_(np.flatnonzero(missing[:, valued].any(axis=1)), valued)
-        filled[part] = self._completed(X[part], missing[part])
+        filled[part] = self._completed(table[part], missing[part])
         filled = filled[:, self._is_kept]
         return self._concatenate_indicator(filled, self._transform_indicator(missing))
 
@@ -117,24 +117,28 @@ class TableImputer(BaseImputer):
                 "inverse_transform needs the indicator's columns; set "
                 "add_indicator=True before fit. Got add_indicator=False."
             )
-        X = check_array(
+        table = check_array(
             X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
         )
         kept = np.flatnonzero(self._is_kept)
         flagged = self.indicator_.features_
-        if X.shape[1] != len(kept) + len(flagged):
+        if table.shape[1] != len(kept) + len(flagged):
             raise ValueError(
-                f"X has {X.shape[1]} columns, but transform gives {len(kept)}, and "
+                f"X has {table.shape[1]} columns, but transform gives {len(kept)}, and "
                 f"{len(flagged)} of the indicator."
             )
-        original = np.full((len(X), self.n_features_in_), self.missing_values, X.dtype)
-        original[:, kept] = X[:, : len(kept)]
+        original = np.full(
+            (len(table), self.n_features_in_), self.missing_values, table.dtype
+        )
+        original[:, kept] = table[:, : len(kept)]
         flags = np.zeros(original.shape, dtype=bool)
-        flags[:, flagged] = X[:, len(kept) :]
+        flags[:, flagged] = table[:, len(kept) :]
         original[flags] = self.missing_values
         return original
 
-    def get_feature_names_out(self, input_features: ArrayLike = None) -> np.ndarray:
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> np.ndarray:
         """Return the names of the columns that ``transform`` gives.
 
         Parameters
