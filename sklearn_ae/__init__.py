@@ -13,12 +13,14 @@ from sklearn_ae import (
 from sklearn_ae._detectors.detector import AnomalyDetector
 from sklearn_ae._estimators.autoencoder import AutoencoderTransformer
 from sklearn_ae._estimators.vae import VAETransformer
+from sklearn_ae._imputers.autoencoder import AutoencoderImputer
 from sklearn_ae._report.summary import summary
 from sklearn_ae._version import __version__ as __version__
 from sklearn_ae.model_selection import fewest_components
 
 __all__ = [
     "AnomalyDetector",
+    "AutoencoderImputer",
     "AutoencoderTransformer",
     "VAETransformer",
     "corruptions",

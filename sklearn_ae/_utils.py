@@ -13,20 +13,27 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context
+from sklearn.ensemble._base import _set_random_states as set_random_states
+from sklearn.impute._base import _BaseImputer as BaseImputer
+from sklearn.impute._base import _check_inputs_dtype as check_inputs_dtype
 from sklearn.utils import _safe_indexing as some_rows
 from sklearn.utils import check_random_state
 from sklearn.utils._array_api import _convert_to_numpy as array_to_numpy
 from sklearn.utils._array_api import _is_numpy_namespace as is_numpy_namespace
 from sklearn.utils._array_api import _max_precision_float_dtype as longest_float
 from sklearn.utils._array_api import get_namespace_and_device as namespace_and_device
+from sklearn.utils._mask import _get_mask as mask_of
+from sklearn.utils._missing import is_scalar_nan as is_nan
 from sklearn.utils._param_validation import (
     HasMethods,
+    MissingValues,
     RealNotInt,
     StrOptions,
     validate_parameter_constraints,
 )
 from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _num_samples as num_samples
 from torch import nn
 
@@ -39,15 +46,19 @@ except ImportError:
 
 
 __all__ = [
+    "BaseImputer",
     "CallbackSupport",
     "Described",
     "HasMethods",
     "Interval",
+    "MissingValues",
     "RandomStateLike",
     "RealNotInt",
     "StrOptions",
     "array_to_numpy",
     "callback_context",
+    "check_feature_names_in",
+    "check_inputs_dtype",
     "check_parameters",
     "check_seed",
     "choose_device",
@@ -55,16 +66,19 @@ __all__ = [
     "draws_as_told",
     "fit_context",
     "gives_frames",
+    "is_nan",
     "is_numpy_namespace",
     "is_of_package",
     "is_ours",
     "longest_float",
+    "mask_of",
     "namespace_and_device",
     "num_samples",
     "own_modes",
     "random_stream",
     "resolve",
     "seeded",
+    "set_random_states",
     "some_rows",
     "unchanged_on_error",
     "without_callbacks",

@@ -4,7 +4,12 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import nn
 
-from sklearn_ae import AnomalyDetector, AutoencoderTransformer, VAETransformer
+from sklearn_ae import (
+    AnomalyDetector,
+    AutoencoderImputer,
+    AutoencoderTransformer,
+    VAETransformer,
+)
 from sklearn_ae.likelihoods import Gaussian, Mixed
 from sklearn_ae.networks import MLP, Conv, Custom
 
@@ -57,6 +62,20 @@ ESTIMATORS = [
 ]
 
 
+IMPUTERS = [
+    AutoencoderImputer(n_estimators=1, random_state=0),
+    AutoencoderImputer(
+        small(AutoencoderTransformer),
+        n_estimators=2,
+        add_indicator=True,
+        random_state=0,
+    ),
+    AutoencoderImputer(
+        small(VAETransformer), n_estimators=1, sample_posterior=True, random_state=0
+    ),
+]
+
+
 def by_draws(estimator):
     """Return the checks in which training's draws count, where nothing else is learned.
 
@@ -75,4 +94,9 @@ def by_draws(estimator):
 @pytest.mark.filterwarnings("ignore:Training left only 0")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=by_draws)
 def test_estimator_checks(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(IMPUTERS)
+def test_estimator_checks_of_imputers(estimator, check):
     check(estimator)

@@ -13,6 +13,7 @@ from sklearn.utils import estimator_checks as checks
 
 from sklearn_ae import (
     AnomalyDetector,
+    AutoencoderImputer,
     AutoencoderTransformer,
     VAETransformer,
     corruptions,
@@ -24,7 +25,7 @@ from sklearn_ae import (
 )
 
 ESTIMATORS = [AutoencoderTransformer, VAETransformer]
-ALL = [*ESTIMATORS, AnomalyDetector]
+ALL = [*ESTIMATORS, AnomalyDetector, AutoencoderImputer]
 CHECKS = [
     checks.check_param_validation,
     checks.check_set_output_transform,
@@ -49,6 +50,12 @@ CHECKS = [
 def test_further_checks(make, check):
     model = make()
     check(type(model).__name__, model)
+
+
+@pytest.mark.filterwarnings("ignore:X .* feature names:UserWarning")
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_further_checks_of_the_imputer(make_ae, check):
+    check("AutoencoderImputer", AutoencoderImputer(make_ae(), n_estimators=1))
 
 
 @pytest.mark.slow
@@ -150,6 +157,13 @@ DETECTOR_CHECKS = [
 def test_further_checks_of_the_detector(make, check):
     detector = AnomalyDetector(make(), random_state=0)
     check("AnomalyDetector", detector)
+
+
+def test_fitted_attributes_of_the_imputer_are_documented(make_ae, curved):
+    frame = pd.DataFrame(curved, columns=list("abcdef"))
+    model = AutoencoderImputer(make_ae(), n_estimators=1).fit(frame)
+    fitted = {name for name in vars(model) if name.endswith("_") and name[0] != "_"}
+    assert fitted == set(section(AutoencoderImputer, "Attributes"))
 
 
 COMPONENTS = [

@@ -23,6 +23,7 @@ MODULES = sorted(PACKAGE.glob("**/*.py"))
 # Other people's packages that each room may import.
 OTHERS = {
     "__init__": set(),
+    "_imputers": {"numpy", "scipy", "sklearn", "torch"},
     "_estimators": {"numpy", "sklearn", "torch"},
     "_detectors": {"numpy", "scipy", "sklearn"},
     "_components": {"joblib", "numpy", "sklearn", "torch"},

@@ -97,6 +97,9 @@ def axes_of_observed(rows, loadings, noise_variance, weights):
     n_rows = weights.sum()
     rows, weights = thinned(rows, most), thinned(weights, most)
     mean_square = rows.mean_square()
+    if mean_square == 0:
+        # Rows that are all alike have no axes, and their means in their gaps already.
+        return np.zeros_like(loadings), np.zeros(n_axes), 0.0, _as_they_are
     least = max(LEAST_NOISE * mean_square, np.finfo(float).tiny)
     loadings = torch.from_numpy(np.asarray(loadings, dtype=np.float64))
     # Small noise would hold on to the axes that it starts with.
@@ -123,6 +126,10 @@ def axes_of_observed(rows, loadings, noise_variance, weights):
         noise * n_rows / noise_degrees(n_rows, *loadings.shape),
         filled,
     )
+
+
+def _as_they_are(centred, missing):
+    return centred
 
 
 def _round(rows, weights, loadings, noise):

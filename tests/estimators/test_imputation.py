@@ -268,6 +268,12 @@ def test_a_row_without_values_changes_nothing_but_the_split(make, holed):
     np.testing.assert_array_equal(model.score_samples(holed[::9]), 0.0)
 
 
+def test_rows_that_are_all_alike(make):
+    X = np.full((40, 3), 0.1)
+    X[::4, 1] = np.nan
+    np.testing.assert_allclose(make().fit(X).impute(X), 0.1, rtol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore:n_components=. is above the rank of X")
 def test_few_rows(make, rng):
     X = rng.normal(size=(3, 4))

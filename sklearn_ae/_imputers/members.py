@@ -1,0 +1,74 @@
+"""The estimators that fill in: seeded copies, alone or at the end of a pipeline."""
+
+from inspect import signature
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from sklearn_ae._utils import set_random_states
+
+# Columns of a code at most.
+MOST_COMPONENTS = 32
+
+
+def code_sizes(n_sizes, rank):
+    """Return sizes of codes up to half of a rank; none for rows of no variance."""
+    if rank == 0:
+        return []
+    most = min((rank + 1) / 2, MOST_COMPONENTS)
+    sizes = np.rint(most * np.arange(1, n_sizes + 1) / n_sizes).clip(min(2, rank))
+    return sizes.astype(int).tolist()
+
+
+def _steps(estimator):
+    """Return the transformers before the estimator that fills in, and this one."""
+    if not isinstance(estimator, Pipeline):
+        return [], estimator
+    *before, last = (step for _, step in estimator.steps)
+    return [step for step in before if step not in (None, "passthrough")], last
+
+
+def can_fill(estimator):
+    """Whether an estimator has `impute`, and what is before it a way back."""
+    if isinstance(estimator, type):
+        return False
+    before, last = _steps(estimator)
+    return hasattr(last, "impute") and all(
+        hasattr(step, "inverse_transform") for step in before
+    )
+
+
+def can_draw(estimator):
+    """Whether `impute` of an estimator draws from what is possible."""
+    return "n_draws" in signature(_steps(estimator)[1].impute).parameters
+
+
+def fit_member(estimator, X, rng):
+    """Return a fitted copy of an estimator, with seeds of its own."""
+    member = clone(estimator)
+    set_random_states(member, rng)
+    return member.fit(X)
+
+
+def fill_by(member, X, **how):
+    """Return rows that a fitted member filled in.
+
+    Parameters
+    ----------
+    member : estimator or Pipeline
+    X : ndarray of shape (n_rows, n_columns)
+        Rows with NaN.
+    **how
+        What its `impute` takes besides. Of draws the first is returned.
+    """
+    before, last = _steps(member)
+    rows = X
+    for step in before:
+        rows = step.transform(rows)
+    rows = last.impute(rows, **how)
+    if rows.ndim == 3:
+        rows = rows[0]
+    for step in reversed(before):
+        rows = step.inverse_transform(rows)
+    return np.where(np.isnan(X), rows, X)
