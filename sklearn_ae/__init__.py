@@ -12,12 +12,14 @@ from sklearn_ae import (
 )
 from sklearn_ae._estimators.autoencoder import AutoencoderTransformer
 from sklearn_ae._estimators.vae import VAETransformer
+from sklearn_ae._tables.table import TableVAETransformer
 from sklearn_ae._version import __version__ as __version__
 from sklearn_ae.displays._summary import summary
 from sklearn_ae.model_selection import fewest_components
 
 __all__ = [
     "AutoencoderTransformer",
+    "TableVAETransformer",
     "VAETransformer",
     "corruptions",
     "displays",

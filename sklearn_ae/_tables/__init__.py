@@ -1,0 +1,5 @@
+"""Tables of mixed columns, as they are, around a VAE of numbers: in, out and scored.
+
+May import `_estimators`, `likelihoods` and what checks arguments, but no torch.
+Others may import the estimator, in `sklearn_ae/__init__.py` alone.
+"""
