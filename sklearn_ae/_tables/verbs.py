@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -31,6 +32,11 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _checked(self, X, *, reset):
         """Return X's library and X: a frame as it is, anything else as numbers."""
         library = library_of(X)
+        if issparse(X):
+            raise TypeError(
+                f"X is sparse, which {type(self).__name__} does not take: a table has "
+                "columns of several kinds; use X.toarray(), or VAETransformer."
+            )
         if library is Arrays:
             return library, check_rows(self, X, reset=reset)
         validate_data(self, X, reset=reset, skip_check_array=True)
