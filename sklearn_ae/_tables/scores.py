@@ -11,8 +11,8 @@ MOST_KNOTS, ROWS_PER_KNOT = 200, 10
 TAIL = 0.05
 # Digits after the point in which values may lie on a grid.
 MOST_DECIMALS = 6
-# Beyond it float64 has no halves.
-LARGEST_WHOLE = 2.0**52
+# The largest whole numbers, and the largest after which float64 has some digits.
+LARGEST_WHOLE, LARGEST_FRACTION = 2.0**62, 2.0**45
 
 
 class NormalScores:
@@ -106,9 +106,12 @@ class Grid:
             self.unit = 10.0**decimals
             fine = values * self.unit
             whole = np.rint(fine)
-            if np.abs(whole).max() > LARGEST_WHOLE:
+            if np.abs(whole).max() > (LARGEST_FRACTION if decimals else LARGEST_WHOLE):
                 return
-            if (np.abs(fine - whole) <= 1e-9 * np.fmax(np.abs(whole), 1)).all():
+            # The product has an error of its own.
+            if (
+                np.abs(fine - whole) <= bool(decimals) * 2 * np.spacing(np.abs(fine))
+            ).all():
                 self.start = whole.min()
                 self.step = np.gcd.reduce((whole - self.start).astype(np.int64))
                 return
