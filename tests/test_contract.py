@@ -13,6 +13,7 @@ from sklearn.utils import estimator_checks as checks
 
 from sklearn_ae import (
     AutoencoderTransformer,
+    TableVAETransformer,
     VAETransformer,
     corruptions,
     likelihoods,
@@ -23,6 +24,7 @@ from sklearn_ae import (
 )
 
 ESTIMATORS = [AutoencoderTransformer, VAETransformer]
+DOCUMENTED = [*ESTIMATORS, TableVAETransformer]
 CHECKS = [
     checks.check_param_validation,
     checks.check_set_output_transform,
@@ -44,8 +46,8 @@ CHECKS = [
 # Some of the checks mix frames and arrays.
 @pytest.mark.filterwarnings("ignore:X .* feature names:UserWarning")
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_further_checks(make, check):
-    model = make()
+def test_further_checks(make_any, check):
+    model = make_any()
     check(type(model).__name__, model)
 
 
@@ -83,14 +85,14 @@ def section(estimator, title):
     return [name for names_of_line in names for name in names_of_line.split(", ")]
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", DOCUMENTED)
 def test_parameters_are_documented_and_constrained(estimator):
     parameters = list(estimator().get_params(deep=False))
     assert sorted(section(estimator, "Parameters")) == sorted(parameters)
     assert estimator._parameter_constraints.keys() == set(parameters)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", DOCUMENTED)
 def test_documented_defaults_are_the_defaults(estimator):
     for name, value in estimator().get_params(deep=False).items():
         stated = re.search(
@@ -99,14 +101,23 @@ def test_documented_defaults_are_the_defaults(estimator):
         assert stated.group(1) == repr(value).replace("'", '"')
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", DOCUMENTED)
 def test_names_of_features_are_documented_as_scikit_learn_s(estimator):
     stated = " ".join(estimator.__doc__.split())
     assert "Defined only when X has feature names that are all strings." in stated
 
 
-def test_fitted_attributes_are_documented(make, curved):
-    model = make()
+@pytest.fixture(params=["autoencoder", "vae", "table"])
+def make_any(request, make_ae, make_vae):
+    """Make an estimator of any class, small."""
+    if request.param == "table":
+        small = {"network": networks.MLP((8,)), "max_epochs": 2, "random_state": 0}
+        return lambda **params: TableVAETransformer(**{**small, **params})
+    return make_ae if request.param == "autoencoder" else make_vae
+
+
+def test_fitted_attributes_are_documented(make_any, curved):
+    model = make_any()
     if "ordered" in model.get_params():
         model.set_params(ordered=True)
     model.fit(pd.DataFrame(curved, columns=list("abcdef")))

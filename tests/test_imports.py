@@ -23,6 +23,7 @@ MODULES = sorted(PACKAGE.glob("**/*.py"))
 # Other people's packages that each room may import.
 OTHERS = {
     "__init__": set(),
+    "_tables": {"numpy", "scipy", "sklearn"},
     "_estimators": {"numpy", "sklearn", "torch"},
     "_components": {"joblib", "numpy", "sklearn", "torch"},
     "_fitting": {"numpy", "scipy", "sklearn", "torch"},
