@@ -84,8 +84,8 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
     n_features_in_ : int
         Number of columns seen in ``fit``.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of columns seen during ``fit``. Defined only when X has names that are all
-        strings.
+        Names of columns seen during ``fit``. Defined only when X has feature names that
+        are all strings.
 
     See Also
     --------
