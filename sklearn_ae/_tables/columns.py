@@ -133,7 +133,13 @@ class DiscreteColumn(CategoricalColumn):
 
 
 def _finite_numbers(owner, column):
-    numbers = owner.library.numbers(column)
+    try:
+        numbers = owner.library.numbers(column)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"X has values that are no numbers in column {owner.name!r}, which had "
+            f"numbers in training: {error}"
+        ) from None
     if np.isinf(numbers).any():
         raise ValueError(
             f"X has infinite values in column {owner.name!r}; replace them, for "

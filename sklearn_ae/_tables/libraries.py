@@ -4,8 +4,18 @@ pandas and polars are never imported here: whoever gives a frame has done so.
 """
 
 import sys
+from contextlib import contextmanager
 
 import numpy as np
+
+
+@contextmanager
+def _value_errors():
+    """Have errors of polars in the block be ValueErrors, as those of others are."""
+    try:
+        yield
+    except sys.modules["polars"].exceptions.PolarsError as error:
+        raise ValueError(str(error)) from None
 
 
 class _Library:
@@ -108,6 +118,7 @@ class Polars(_Library):
         return missing.to_numpy()
 
     @staticmethod
+    @_value_errors()
     def numbers(column):
         return column.to_physical().cast(sys.modules["polars"].Float64).to_numpy()
 
@@ -124,6 +135,7 @@ class Polars(_Library):
         return column.gather(places)
 
     @staticmethod
+    @_value_errors()
     def of_items(items, like):
         polars = sys.modules["polars"]
         if like.dtype.is_temporal() and all(isinstance(item, str) for item in items):

@@ -173,10 +173,11 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
         Raises
         ------
         ValueError
-            If a column has no value, infinite values, more than 500 categories, or no
-            numbers where `column_kinds` wants them; if `column_kinds` names a column
-            that is not there or a kind that does not exist; as `VAETransformer` for the
-            other parameters. The estimator is then left as it was.
+            If a column has no value, infinite values, more than 500 categories, the
+            name of another, or no numbers where `column_kinds` wants them; if
+            `column_kinds` names a column that is not there or a kind that does not
+            exist; as `VAETransformer` for the other parameters. The estimator is then
+            left as it was.
         """
         check_parameters(self)
         with unchanged_on_error(self):

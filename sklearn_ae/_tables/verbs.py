@@ -39,6 +39,13 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             )
         if library is Arrays:
             return library, check_rows(self, X, reset=reset)
+        names = list(X.columns)
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(
+                f"X has {len(twice)} columns that share a name, {twice[0]!r} among "
+                "them; give each its own."
+            )
         validate_data(self, X, reset=reset, skip_check_array=True)
         return library, X
 

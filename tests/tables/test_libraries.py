@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy import sparse
 
 from sklearn_ae._tables.libraries import Arrays, Pandas, Polars, library_of
 
@@ -92,11 +93,27 @@ def test_the_library_of_a_frame(people):
     assert library_of(people.to_numpy()) is Arrays
 
 
-def test_texts_where_numbers_were_are_refused_by_name(make_table, people):
-    table = make_table().fit(people)
-    with pytest.raises(ValueError, match="column 'age'"):
-        table.transform(people.assign(age="old"))
-    with pytest.raises(ValueError, match="column 'age'"):
-        table.transform(pl.from_pandas(people.assign(age="old")))
-    with pytest.raises(TypeError, match="sparse"):
-        table.fit(__import__("scipy.sparse").sparse.eye_array(5))
+@pytest.mark.parametrize("of_fit", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("of_rows", [pd.DataFrame, pl.DataFrame])
+def test_texts_where_numbers_were_are_refused_by_name(make_table, of_fit, of_rows):
+    numbers = {"age": np.arange(90.0), "few": np.arange(90) % 3}
+    table = make_table().fit(of_fit(numbers))
+    for name in numbers:
+        with pytest.raises(ValueError, match=f"column '{name}'"):
+            table.transform(of_rows({**numbers, name: ["old"] * 90}))
+        with pytest.raises(ValueError, match=f"column '{name}'"):
+            table.sample(given={name: "old"})
+
+
+def test_names_of_columns(make_table, curved):
+    X = pd.DataFrame(curved)
+    table = make_table(column_kinds={3: "numeric"}).fit(X)
+    assert table.sample(2, given={3: 0.5}).columns.tolist() == list(range(6))
+    X.columns = list("abcdea")
+    with pytest.raises(ValueError, match="2 columns that share a name, 'a'"):
+        table.fit(X)
+
+
+def test_sparse_rows_are_refused(make_table):
+    with pytest.raises(TypeError, match="X is sparse"):
+        make_table().fit(sparse.eye_array(5))
