@@ -1,5 +1,7 @@
 """Columns of a table as numbers for a VAE, and back: ranks, and categories."""
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from sklearn_ae._tables.scores import Grid, NormalScores
@@ -75,6 +77,7 @@ class CategoricalColumn:
         gaps = library.missing(column)
         for place, item in enumerate(library.items(column)):
             if not gaps[place]:
+                _check_category(name, item)
                 first.setdefault(item, place)
         self.categories = _sorted(first)
         self.width = len(first)
@@ -93,6 +96,8 @@ class CategoricalColumn:
     def codes_of(self, column):
         """Return the numbers of the categories; -1 for what is missing or unseen."""
         items = self.library.items(column)
+        for item in items:
+            _check_category(self.name, item)
         codes = np.array([self.codes.get(item, -1) for item in items], dtype=np.intp)
         return np.where(self.library.missing(column), -1, codes)
 
@@ -146,6 +151,14 @@ def _finite_numbers(owner, column):
             "instance by missing ones."
         )
     return numbers
+
+
+def _check_category(name, item):
+    if not isinstance(item, Hashable):
+        raise TypeError(
+            f"X has the value {item!r} in column {name!r}, which is neither a number "
+            "nor a category; leave the column out."
+        )
 
 
 def _sorted(items):

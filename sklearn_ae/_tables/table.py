@@ -178,6 +178,8 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
             `column_kinds` names a column that is not there or a kind that does not
             exist; as `VAETransformer` for the other parameters. The estimator is then
             left as it was.
+        TypeError
+            If X is sparse, or has values such as lists.
         """
         check_parameters(self)
         with unchanged_on_error(self):

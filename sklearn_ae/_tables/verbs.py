@@ -46,6 +46,11 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 f"X has {len(twice)} columns that share a name, {twice[0]!r} among "
                 "them; give each its own."
             )
+        if X.shape[0] < 1 + reset or not names:
+            raise ValueError(
+                f"X has {X.shape[0]} rows and {len(names)} columns, but "
+                f"{type(self).__name__} needs at least {1 + reset} and 1."
+            )
         validate_data(self, X, reset=reset, skip_check_array=True)
         return library, X
 

@@ -78,3 +78,11 @@ def test_a_constant_column_comes_back(make_table, people):
     drawn = make_table().fit(X).sample(20, random_state=0)
     assert (drawn["one"] == 3.5).all()
     assert (drawn["word"] == "a").all()
+
+
+def test_values_that_are_no_categories(make_table):
+    table = make_table(1).fit(pd.DataFrame({"word": ["a", "b"] * 20}))
+    lists = pd.DataFrame({"word": [["a"], ["b"]] * 20})
+    for method in (make_table().fit, table.transform):
+        with pytest.raises(TypeError, match=r"value \['a'\] in column 'word'"):
+            method(lists)

@@ -89,6 +89,12 @@ def test_other_columns_are_refused(make_table, people):
             table.transform(other)
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(0, 12), (1, 12), (240, 0)])
+def test_tables_that_are_too_small(make_table, people, rows, columns):
+    with pytest.raises(ValueError, match=f"X has {rows} rows and {columns} columns"):
+        make_table().fit(people.iloc[:rows, :columns])
+
+
 # ---- scores
 
 
