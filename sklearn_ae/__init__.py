@@ -15,6 +15,7 @@ from sklearn_ae._estimators.autoencoder import AutoencoderTransformer
 from sklearn_ae._estimators.vae import VAETransformer
 from sklearn_ae._imputers.autoencoder import AutoencoderImputer
 from sklearn_ae._report.summary import summary
+from sklearn_ae._tables.table import TableVAETransformer
 from sklearn_ae._version import __version__ as __version__
 from sklearn_ae.model_selection import fewest_components
 
@@ -22,6 +23,7 @@ __all__ = [
     "AnomalyDetector",
     "AutoencoderImputer",
     "AutoencoderTransformer",
+    "TableVAETransformer",
     "VAETransformer",
     "corruptions",
     "displays",

@@ -8,6 +8,7 @@ from sklearn_ae import (
     AnomalyDetector,
     AutoencoderImputer,
     AutoencoderTransformer,
+    TableVAETransformer,
     VAETransformer,
 )
 from sklearn_ae.likelihoods import Gaussian, Mixed
@@ -53,6 +54,7 @@ VAE_ONLY = [{"likelihood": likelihood} for likelihood in LIKELIHOODS]
 ESTIMATORS = [
     AutoencoderTransformer(max_epochs=5),
     VAETransformer(max_epochs=5),
+    TableVAETransformer(max_epochs=5),
     *(small(AutoencoderTransformer, **params) for params in SHARED + AE_ONLY),
     *(small(VAETransformer, **params) for params in SHARED + VAE_ONLY),
     AnomalyDetector(),

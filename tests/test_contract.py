@@ -15,6 +15,7 @@ from sklearn_ae import (
     AnomalyDetector,
     AutoencoderImputer,
     AutoencoderTransformer,
+    TableVAETransformer,
     VAETransformer,
     corruptions,
     likelihoods,
@@ -25,7 +26,7 @@ from sklearn_ae import (
 )
 
 ESTIMATORS = [AutoencoderTransformer, VAETransformer]
-ALL = [*ESTIMATORS, AnomalyDetector, AutoencoderImputer]
+ALL = [*ESTIMATORS, AnomalyDetector, AutoencoderImputer, TableVAETransformer]
 CHECKS = [
     checks.check_param_validation,
     checks.check_set_output_transform,
@@ -47,8 +48,8 @@ CHECKS = [
 # Some of the checks mix frames and arrays.
 @pytest.mark.filterwarnings("ignore:X .* feature names:UserWarning")
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_further_checks(make, check):
-    model = make()
+def test_further_checks(make_any, check):
+    model = make_any()
     check(type(model).__name__, model)
 
 
@@ -114,8 +115,17 @@ def test_names_of_features_are_documented_as_scikit_learn_s(estimator):
     assert "Defined only when X has feature names that are all strings." in stated
 
 
-def test_fitted_attributes_are_documented(make, curved):
-    model = make()
+@pytest.fixture(params=["autoencoder", "vae", "table"])
+def make_any(request, make_ae, make_vae):
+    """Make an estimator of any class, small."""
+    if request.param == "table":
+        small = {"network": networks.MLP((8,)), "max_epochs": 2, "random_state": 0}
+        return lambda **params: TableVAETransformer(**{**small, **params})
+    return make_ae if request.param == "autoencoder" else make_vae
+
+
+def test_fitted_attributes_are_documented(make_any, curved):
+    model = make_any()
     if "ordered" in model.get_params():
         model.set_params(ordered=True)
     model.fit(pd.DataFrame(curved, columns=list("abcdef")))

@@ -24,6 +24,7 @@ MODULES = sorted(PACKAGE.glob("**/*.py"))
 OTHERS = {
     "__init__": set(),
     "_imputers": {"numpy", "scipy", "sklearn", "torch"},
+    "_tables": {"numpy", "scipy", "sklearn"},
     "_estimators": {"numpy", "sklearn", "torch"},
     "_detectors": {"numpy", "scipy", "sklearn"},
     "_components": {"joblib", "numpy", "sklearn", "torch"},

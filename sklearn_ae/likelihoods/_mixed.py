@@ -103,6 +103,17 @@ class _BuiltMixed(BuiltLikelihood):
         return self.columns.join([part.sample(rows, generator) for part, rows in pairs])
 
 
+def _of_columns(likelihood):
+    """Return the likelihood that a name means in a table, or an instance as it is.
+
+    Columns of several kinds have units of their own: noise has a scale for each.
+    """
+    found = resolve(likelihood, LIKELIHOODS)
+    if isinstance(likelihood, str) and found.is_noise:
+        found.set_params(scale="per_feature")
+    return found
+
+
 class Mixed(Likelihood):
     """Different likelihoods for different columns.
 
@@ -111,10 +122,11 @@ class Mixed(Likelihood):
     parts : list of (likelihood, columns)
         Each a likelihood, by name or as an instance, and its columns: an index, a name,
         a list of either, a slice or a boolean mask. Names need a frame in ``fit``. A
-        column may be given once.
+        column may be given once. By name "gaussian", "laplace" and "student_t" have
+        noise of one learned scale for each column, as with ``scale="per_feature"``.
     remainder : {"gaussian", "bernoulli", "poisson", "negative_binomial", "laplace", \
             "student_t", "categorical"} or likelihood instance, default="gaussian"
-        Likelihood of the columns that are in no part.
+        Likelihood of the columns that are in no part; a name means what it means there.
 
     Examples
     --------
@@ -192,7 +204,7 @@ class Mixed(Likelihood):
                 )
             indices = self._indices(columns, n_features, names)
             if indices:
-                parts.append((resolve(likelihood, LIKELIHOODS), indices))
+                parts.append((_of_columns(likelihood), indices))
         used = [index for _, indices in parts for index in indices]
         twice = sorted({index for index in used if used.count(index) > 1})
         if twice:
@@ -202,7 +214,7 @@ class Mixed(Likelihood):
             )
         left = sorted(set(range(n_features)) - set(used))
         if left:
-            parts.append((resolve(self.remainder, LIKELIHOODS), left))
+            parts.append((_of_columns(self.remainder), left))
         return Mixed(parts, self.remainder)
 
     def check_data(self, X, owner):

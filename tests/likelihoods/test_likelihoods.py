@@ -252,6 +252,22 @@ def test_mixed_nll_is_the_sum_of_its_parts(rng):
     np.testing.assert_array_equal(mixed.is_discrete, [True, False] + 4 * [True])
 
 
+@pytest.mark.parametrize("name", ["gaussian", "laplace", "student_t"])
+@pytest.mark.parametrize("parts", [[], [0, 1, 2]], ids=["remainder", "part"])
+def test_columns_of_a_table_have_noise_of_their_own(make_vae, rng, name, parts):
+    """By name; an instance is taken as it is."""
+    scales = np.array([0.01, 1.0, 100.0])
+    X = rng.normal(size=(400, 1)) * [1.0, 1.0, 1.0] + scales * rng.normal(size=(400, 3))
+    mixed = Mixed([(name, parts)], remainder=name)
+    model = make_vae(likelihood=mixed, max_epochs=60, init="random").fit(X)
+    module = model.net_.module_.cost.parts[0]
+    noise = module.relative_variance()
+    assert noise.shape == (3,)
+    assert noise[0] < noise[1] < noise[2]
+    one = Mixed([(LIKELIHOODS[name](), [0, 1, 2])]).on_features(3, None)
+    assert one.parts[0][0].scale == "learned"
+
+
 def test_mixed_fits_by_names_and_draws_in_each_domain(make_vae, rng):
     X = pd.DataFrame(mixed_data(rng), columns=["n", "x", "a", "b", "c", "bit"])
     mixed = Mixed(

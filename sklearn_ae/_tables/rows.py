@@ -1,0 +1,135 @@
+"""The rows of a table: read, as numbers for a VAE, and a table again."""
+
+import numpy as np
+
+from sklearn_ae._tables.columns import built_column
+from sklearn_ae.likelihoods import Categorical, Gaussian, Mixed
+
+
+class Table:
+    """What a fit learns of the columns of a table.
+
+    Parameters
+    ----------
+    library : type
+        The verbs of the training rows' library; see `libraries`.
+    names : list
+        Of the columns, in their order.
+    columns : list of columns of the library
+        The training rows'.
+    kinds : dict
+        Kinds by name, of the columns of which the user said one.
+    """
+
+    def __init__(self, library, names, columns, kinds):
+        self.library = library
+        self.names = names
+        self.columns = [
+            built_column(kinds.get(name), name, library, column)
+            for name, column in zip(names, columns, strict=True)
+        ]
+        # Numbers first, then the blocks of categories.
+        self.order = sorted(self.columns, key=lambda column: column.is_category)
+        ends = np.cumsum([column.width for column in self.order])
+        self.blocks = {
+            column.name: slice(end - column.width, end)
+            for column, end in zip(self.order, ends.tolist(), strict=True)
+        }
+        self.width = int(ends[-1])
+
+    def likelihood(self):
+        """Return the likelihood of encoded rows."""
+        sizes = tuple(column.width for column in self.order if column.is_category)
+        n_numeric = len(self.order) - len(sizes)
+        parts = [
+            (Gaussian(scale="per_feature"), slice(0, n_numeric)),
+            (Categorical(sizes=sizes), slice(n_numeric, self.width)),
+        ]
+        return Mixed(
+            [(part, place) for part, place in parts if place.start < place.stop]
+        )
+
+    def read(self, library, X):
+        """Return the columns of X, which may be of another library than the fit's."""
+        found = library.columns(X)
+        if library is self.library:
+            return found
+        return [
+            self.column_of(column, library.items(given), library.missing(given))
+            for column, given in zip(self.columns, found, strict=True)
+        ]
+
+    def column_of(self, column, items, missing):
+        """Return items as a column of the dtype that it had in training."""
+        items = [
+            None if gap else item for item, gap in zip(items, missing, strict=True)
+        ]
+        try:
+            return self.library.of_items(items, column.like)
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"X has values in column {column.name!r} that are not of its kind in "
+                f"training, {column.like.dtype}: {error}"
+            ) from None
+
+    def unseen(self, columns):
+        """Return names and values of categories that training did not see."""
+        pairs = zip(self.columns, columns, strict=True)
+        return [
+            (column.name, value)
+            for column, given in pairs
+            if column.is_category
+            for value in column.unseen(given)
+        ]
+
+    def encode(self, columns):
+        """Return the rows of columns as numbers for the VAE."""
+        rows = np.empty((len(columns[0]), self.width))
+        for column, given in zip(self.columns, columns, strict=True):
+            rows[:, self.blocks[column.name]] = column.encode(given)
+        return rows
+
+    def given(self, values):
+        """Return columns of one row, by name, of values by name."""
+        by_name = {column.name: column for column in self.columns}
+        known = {}
+        for name, value in values.items():
+            if name not in by_name:
+                raise ValueError(
+                    f"given names the column {name!r}, which is not among those of "
+                    f"the training rows: {self.names}."
+                )
+            column = by_name[name]
+            known[name] = self.column_of(column, [value], [False])
+            block = column.encode(known[name])
+            if np.isnan(block).any():
+                few = getattr(column, "categories", [])
+                raise ValueError(
+                    f"given has the value {value!r} for column {name!r}, which is "
+                    f"missing or was not there in training"
+                    + (f"; it had {few}." if few else ".")
+                )
+        return known
+
+    def encode_some(self, known):
+        """Return an encoded row of columns by name; the others are missing."""
+        row = np.full((1, self.width), np.nan)
+        for column in self.columns:
+            if column.name in known:
+                row[:, self.blocks[column.name]] = column.encode(known[column.name])
+        return row
+
+    def log_slope(self, columns):
+        """Return what to add to the log-densities of encoded rows."""
+        pairs = zip(self.columns, columns, strict=True)
+        return sum(column.log_slope(given) for column, given in pairs)
+
+    def decode(self, rows):
+        """Return the columns of encoded rows."""
+        return [
+            column.decode(rows[:, self.blocks[column.name]]) for column in self.columns
+        ]
+
+    def frame(self, columns, index=None):
+        """Return a table of columns; of pandas, with an index."""
+        return self.library.frame(columns, self.names, index)
