@@ -30,7 +30,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 # ---------------------------
 #
 # Above each: how many of the test rows are next to their own kind, by a vote of the
-# five nearest training rows, and the share of the variance that the two columns restore.
+# five nearest training rows, and the share of the variance that two columns restore.
 
 maps = {
     "PCA": PCA(2),

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
@@ -25,6 +26,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_ae import AutoencoderTransformer
+from sklearn_ae.networks import MLP
 from sklearn_ae.penalties import Neighbours
 
 # Test rows of which neighbours are compared, and which UMAP takes back.
@@ -37,6 +39,8 @@ def maps():
     yield "default", AutoencoderTransformer(2, random_state=0)
     map_of = AutoencoderTransformer(2, penalty=Neighbours(), random_state=0)
     yield "Neighbours", map_of
+    wide = clone(map_of).set_params(network=MLP((256, 256, 256)))
+    yield "Neighbours, MLP((256, 256, 256))", wide
     try:
         from umap import UMAP
     except ImportError:
