@@ -82,7 +82,7 @@ class Neighbours(BaseEstimator):
     [1]_, rows that were not trained on have their place in the map, and as a decoder
     learns beside it [2]_, each place in the map is a row. The scale s is learned.
 
-    `batch_size="auto"` takes 256 to 512 rows, for which a larger one keeps more.
+    A batch has to have many rows: `batch_size="auto"` takes 256 to 512.
 
     The guard compares what is trained: reconstruction and divergence together. So a map
     whose reconstruction is no better than PCA's is kept if its neighbours are.
