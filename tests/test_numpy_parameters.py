@@ -86,6 +86,7 @@ COMPONENTS = [
     ("penalty", penalties.Contractive(0.5, n_projections=2)),
     ("penalty", penalties.Contractive(0.5, n_projections="auto")),
     ("penalty", penalties.Decorrelation(0.5)),
+    ("penalty", penalties.Neighbours(0.5, n_neighbors=2)),
 ]
 OF_AE = [
     *COMPONENTS,

@@ -35,7 +35,7 @@ from sklearn_ae._utils import (
     resolve,
 )
 from sklearn_ae.losses import LOSSES, SquaredError
-from sklearn_ae.penalties import leave_axes_free
+from sklearn_ae.penalties._build import leave_axes_free
 from sklearn_ae.priors import CODE_DENSITIES
 
 # Training rows whose codes are kept for the density that `sample` draws from.
@@ -98,11 +98,12 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
             corruption instance, callable, list of these or None, default=None
         Noise put on the network's input in training, for denoising; the loss is taken
         against the clean rows.
-    penalty : {"l1", "kl_sparsity", "contractive", "decorrelation"}, penalty \
-            instance, list of these or None, default=None
+    penalty : {"l1", "kl_sparsity", "contractive", "decorrelation", "neighbours"}, \
+            penalty instance, list of these or None, default=None
         What is added to the loss for each code. One that is about single columns
         ("l1", "kl_sparsity", your own unless it has ``rotatable = True``) keeps the
-        columns as they were trained; `whiten` then only scales them.
+        columns as they were trained; `whiten` then only scales them. The guard counts
+        it; where ordered codes are left at PCA's scores it changes nothing.
     latent_density : {"gaussian_mixture"} or density, default="gaussian_mixture"
         The density that `sample` draws codes from, fitted to the training codes when
         `sample` is first called. An instance needs ``fit(codes)`` and
@@ -149,8 +150,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         ``{"optimizer__betas": (0.9, 0.95)}``; ``{"precision": "bfloat16"}`` lets the
         networks train in less precision, ``{"steps": "recorded"}`` on a GPU by graphs.
     device : str or torch.device, default="auto"
-        Where to train, a device that this machine has. "auto" takes CUDA, then Apple's
-        MPS, else the CPU.
+        Where to train. "auto" takes CUDA, then Apple's MPS, else the CPU.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last one, for up to `max_epochs` epochs more.
     memory : str, path-like, joblib.Memory or None, default=None

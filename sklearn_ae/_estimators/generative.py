@@ -14,7 +14,7 @@ from sklearn_ae._fitting.generative import SCORE_DRAWS, GenerativeFitting
 from sklearn_ae._utils import RandomStateLike, own_modes
 from sklearn_ae._validation import check_count
 from sklearn_ae._weights import check_weights
-from sklearn_ae.penalties import leave_axes_free
+from sklearn_ae.penalties._build import leave_axes_free
 
 
 class GenerativeAutoencoder(WithoutShares, BaseAutoencoder, GenerativeFitting):

@@ -100,8 +100,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
             corruption instance, callable, list of these or None, default=None
         Noise put on the network's input in training, for denoising; the likelihood is
         that of the clean rows.
-    penalty : {"l1", "kl_sparsity", "contractive", "decorrelation"}, penalty \
-            instance, list of these or None, default=None
+    penalty : {"l1", "kl_sparsity", "contractive", "decorrelation", "neighbours"}, \
+            penalty instance, list of these or None, default=None
         What is added to the loss for each row's posterior mean.
     optimizer : "adamw" or class, default="adamw"
         A `torch.optim.Optimizer` class, or a callable that makes one.

@@ -28,7 +28,7 @@ from sklearn_ae.corruptions._build import (
     corrupted_scale,
 )
 from sklearn_ae.networks._by_name import NETWORKS
-from sklearn_ae.penalties import PENALTIES, build_penalty
+from sklearn_ae.penalties._build import PENALTIES, build_penalty
 
 PART_CONSTRAINTS = {
     "network": [

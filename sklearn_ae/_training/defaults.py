@@ -29,16 +29,19 @@ def n_validation_rows(n_samples, fraction):
     return min(max(n_rows, 1), n_samples - 1)
 
 
-def batch_rows(n_samples, batch_size, largest=LARGEST_BATCH, times=1, width=1):
-    """Return the batch size; "auto" is a 32nd of the rows within [16, largest].
+def batch_rows(
+    n_samples, batch_size, bounds=(SMALLEST_BATCH, LARGEST_BATCH), times=1, width=1
+):
+    """Return the batch size; "auto" is a 32nd of the rows within bounds.
 
     `times` as many for a module that learns less from each of them. Rows of a `width`
     of more than 8192 are fewer: about two million values.
     """
     if batch_size != "auto":
         return int(batch_size)
+    smallest, largest = bounds
     largest = min(largest, max(BATCH_VALUES // width, SMALLEST_BATCH))
-    return times * min(max(n_samples // 32, SMALLEST_BATCH), largest)
+    return times * min(max(n_samples // 32, smallest), largest)
 
 
 def n_epochs(n_samples, batch_size, max_epochs):

@@ -38,6 +38,17 @@ def follows_budget(estimator, rows):
     )
 
 
+def _batch_bounds(module):
+    """Return the range of batch sizes that a module's parts are to have."""
+    asked = [
+        part.batch_rows for part in module.modules() if hasattr(part, "batch_rows")
+    ]
+    if asked:
+        return tuple(map(max, zip(*asked, strict=True)))
+    largest = getattr(module.encoder, "largest_batch", defaults.LARGEST_BATCH)
+    return defaults.SMALLEST_BATCH, largest
+
+
 def run(estimator, rows, seed, *, max_epochs, scheduled, outlook=None):
     """Train an estimator's net on rows, all draws from one seed.
 
@@ -63,11 +74,10 @@ def run(estimator, rows, seed, *, max_epochs, scheduled, outlook=None):
         called once the estimator is fitted.
     """
     net = estimator.net_
-    largest = getattr(net.module_.encoder, "largest_batch", defaults.LARGEST_BATCH)
     net.batch_size = defaults.batch_rows(
         len(rows),
         estimator.batch_size,
-        largest,
+        _batch_bounds(net.module_),
         getattr(net.module_, "rows_per_step", 1),
         rows.data.shape[1],
     )

@@ -11,7 +11,7 @@ from sklearn_ae.likelihoods._by_name import LIKELIHOODS
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.networks import Conv
 from sklearn_ae.networks._conv import _Doubled, _ToImages, _ToMaps, _ToRows
-from sklearn_ae.penalties import PENALTIES
+from sklearn_ae.penalties._build import PENALTIES
 
 
 def build(network, zero_output=False, n_features=36, decoder_outputs=None):

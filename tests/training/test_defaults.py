@@ -39,7 +39,7 @@ def test_batch_rows(n_samples):
     if 512 <= n_samples <= 8192:
         assert size == n_samples // 32
     assert defaults.batch_rows(n_samples, 7) == 7
-    assert defaults.batch_rows(n_samples, "auto", 64) == min(size, 64)
+    assert defaults.batch_rows(n_samples, "auto", (16, 64)) == min(size, 64)
     assert defaults.batch_rows(n_samples, "auto", width=8192) == size
 
 

@@ -113,6 +113,7 @@ def fitted(estimator, X, monkeypatch, fewest_steps):
         AE(corruption=halved),
         AE(penalty=L1(0.1)),
         AE(penalty=["kl_sparsity", "contractive", "decorrelation"]),
+        AE(penalty="neighbours"),
         AE(penalty=Contractive(n_projections=2), corruption="swap"),
         AE(network=MLP((8, 8), layer_norm=True, residual=True, dropout=0.2)),
         AE(network=MLP((8,), tied=True)),

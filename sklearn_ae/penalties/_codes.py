@@ -1,15 +1,4 @@
-"""Penalties on codes, added to the loss in training.
-
-A penalty is a small estimator without torch state; ``build`` gives a module whose
-``forward(code, encode, x, generator)`` returns the penalty of each row, over the loss's
-``natural_scale``. `code` is on the inner scale; ``encode`` made it from the centred
-rows `x`, as the encoder got them.
-
-One with ``rotatable = True`` asks the same of codes in every orthonormal basis, so that
-they may be turned after training; any other is about single columns, which are kept.
-
-Penalties in a list are added up, each with its own weight.
-"""
+"""Penalties on each row's code, and on the columns of codes."""
 
 import math
 from numbers import Integral, Real
@@ -20,8 +9,6 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from sklearn_ae._utils import Interval, StrOptions, check_parameters
-
-__all__ = ["L1", "Contractive", "Decorrelation", "KLSparsity"]
 
 # Up to so many components the contractive penalty is exact by default.
 MOST_EXACT = 4
@@ -274,62 +261,3 @@ class Decorrelation(BaseEstimator):
         """Return the module."""
         check_parameters(self)
         return _BuiltDecorrelation(float(self.weight) / natural_scale)
-
-
-class _Sum(nn.Module):
-    """Several penalties, added up."""
-
-    def __init__(self, parts):
-        super().__init__()
-        self.parts = nn.ModuleList(parts)
-
-    def forward(self, code, encode, x, generator):
-        return sum(part(code, encode, x, generator) for part in self.parts)
-
-
-PENALTIES = {
-    "l1": L1,
-    "kl_sparsity": KLSparsity,
-    "contractive": Contractive,
-    "decorrelation": Decorrelation,
-}
-
-
-def leave_axes_free(given):
-    """Whether codes under a `penalty` parameter may be turned after training.
-
-    Parameters
-    ----------
-    given : str, penalty, list of these or None
-        What the user gave.
-    """
-    if given is None:
-        return True
-    if isinstance(given, list):
-        return all(map(leave_axes_free, given))
-    if isinstance(given, str):
-        given = PENALTIES[given]
-    return getattr(given, "rotatable", False)
-
-
-def build_penalty(given, **scales):
-    """Return the module for a `penalty` parameter.
-
-    Parameters
-    ----------
-    given : str, penalty or list of these
-        What the user gave.
-    **scales
-        What ``build`` gets: `code_scale`, from inner codes to X's units, and
-        `natural_scale`, the loss's.
-    """
-    if isinstance(given, list) and given:
-        return _Sum([build_penalty(part, **scales) for part in given])
-    if isinstance(given, str) and given in PENALTIES:
-        given = PENALTIES[given]()
-    if isinstance(given, type) or not hasattr(given, "build"):
-        raise TypeError(
-            f"The 'penalty' parameter must be one of {sorted(PENALTIES)}, an "
-            f"instance, a list of these or None. Got {given!r} instead."
-        )
-    return given.build(**scales)

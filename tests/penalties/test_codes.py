@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_ae.penalties import (
-    L1,
-    PENALTIES,
-    Contractive,
-    Decorrelation,
-    KLSparsity,
-    build_penalty,
-    leave_axes_free,
-)
+from sklearn_ae.penalties import L1, Contractive, Decorrelation, KLSparsity
+from sklearn_ae.penalties._build import PENALTIES, build_penalty, leave_axes_free
 
 SCALES = {"code_scale": np.array([2.0, 10.0]), "natural_scale": 4.0}
 
