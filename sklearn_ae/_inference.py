@@ -31,7 +31,9 @@ def chunks(net, X, prepare, n_rows):
     net, X, prepare, n_rows
         As for `apply_in_chunks`.
     """
-    net._set_training(False)
+    # To ask for the mode takes less time than to set it, which matters for single rows.
+    if any(part.training for part in net.module_.modules()):
+        net._set_training(False)
     for start in range(0, len(X), n_rows):
         rows = slice(start, start + n_rows)
         yield rows, torch.from_numpy(prepare(X[rows])).to(net.device)
