@@ -106,7 +106,8 @@ def test_documented_defaults_are_the_defaults(estimator):
         stated = re.search(
             rf"^    {name} : .*?default=(.*?)$", estimator.__doc__, re.MULTILINE | re.S
         )
-        assert stated.group(1) == repr(value).replace("'", '"')
+        expected = repr(value).replace("'", '"').replace("nan", "np.nan")
+        assert stated.group(1) == expected
 
 
 @pytest.mark.parametrize("estimator", ALL)

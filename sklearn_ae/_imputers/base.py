@@ -4,6 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sklearn_ae._frames import check_columns, nan_for_na, telling_the_column
@@ -15,6 +16,15 @@ from sklearn_ae._utils import (
     is_nan,
     mask_of,
 )
+
+
+def _has_indicator(imputer):
+    if not imputer.add_indicator:
+        raise AttributeError(
+            "inverse_transform needs the indicator's columns; set add_indicator=True "
+            "before fit. Got add_indicator=False."
+        )
+    return True
 
 
 class TableImputer(BaseImputer):
@@ -89,8 +99,9 @@ class TableImputer(BaseImputer):
         filled = filled[:, self._is_kept]
         return self._concatenate_indicator(filled, self._transform_indicator(missing))
 
+    @available_if(_has_indicator)
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
-        """Put missing values back, where `add_indicator` tells of them.
+        """Put missing values back, which is there with ``add_indicator=True``.
 
         Parameters
         ----------
@@ -107,16 +118,12 @@ class TableImputer(BaseImputer):
         ------
         NotFittedError
             If the imputer is not fitted.
+        AttributeError
+            If `add_indicator` is False.
         ValueError
-            If `add_indicator` is False, or X has another number of columns than from
-            ``transform``.
+            If X has another number of columns than from ``transform``.
         """
         check_is_fitted(self)
-        if not self.add_indicator:
-            raise ValueError(
-                "inverse_transform needs the indicator's columns; set "
-                "add_indicator=True before fit. Got add_indicator=False."
-            )
         table = check_array(
             X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
         )
