@@ -32,6 +32,7 @@ def _convert(scope, operator, container):
     types = needed("skl2onnx.common.data_types", "register_converters")
     opset = container.target_opset_any_domain("")
     model = model_of(operator.raw_operator, "encoder", opset)
+    _check_version(model, opset)
     # Of several autoencoders in a pipeline each has names of its own.
     prefix = scope.get_unique_variable_name("autoencoder") + "_"
     graph = onnx.compose.add_prefix(model, prefix).graph
@@ -62,6 +63,16 @@ def _convert(scope, operator, container):
     is_double = isinstance(found.type, types.DoubleTensorType)
     kind = onnx.TensorProto.DOUBLE if is_double else onnx.TensorProto.FLOAT
     _cast(container, codes.name, found.full_name, kind)
+
+
+def _check_version(model, opset):
+    """Raise ValueError where torch could not export to a version of the operators."""
+    (exported,) = (each.version for each in model.opset_import if not each.domain)
+    if exported != opset:
+        raise ValueError(
+            f"target_opset={opset} is not a version of ONNX's operators that torch "
+            f"exports an autoencoder to; set it to {exported}."
+        )
 
 
 def _cast(container, name, result, kind):

@@ -25,17 +25,22 @@ def needed(package, what):
 
 @contextmanager
 def _quietly():
-    """Leave out what the exporter tells of torchvision, and of names to come."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Leave out what the exporter tells of torchvision, and of names to come.
+
+    What fails is told by the error that is raised.
+    """
+    logs = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 def _check(estimator, part):
@@ -95,17 +100,31 @@ def _exported(graph, example, names, opset):
             traced = torch.export.export(
                 graph, (example,), dynamic_shapes=({0: n_rows},), strict=strict
             )
-            return torch.onnx.export(
+            program = torch.onnx.export(
                 traced,
                 dynamo=True,
                 input_names=[given],
                 output_names=[found],
                 opset_version=opset,
                 verbose=False,
-            ).model_proto
+            )
         except Exception as error:
             failure = error
+        else:
+            return _without_origins(program.model_proto)
     raise _NoGraphError from failure
+
+
+def _without_origins(model):
+    """Leave out of which line of whose files each operator came, and return the model.
+
+    It is as large as a small network, and has the paths of this machine.
+    """
+    graph = model.graph
+    for part in (*graph.node, *graph.value_info, *graph.input, *graph.output):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
+    return model
 
 
 def _first_reason(error):

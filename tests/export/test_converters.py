@@ -67,11 +67,18 @@ def test_columns_given_one_by_one(make_ae, curved, skl2onnx):
     assert abs(codes - expected).max() < 1e-5 * abs(expected).max()
 
 
-@pytest.mark.parametrize("opset", [18, 20, 21])
+@pytest.mark.parametrize("opset", [18, 21])
 def test_other_versions_of_the_operators(make_ae, curved, skl2onnx, answer, opset):
     y = (curved[:, 0] > 0).astype(int)
     pipe = make_pipeline(make_ae(guard=False), LogisticRegression()).fit(curved, y)
     assert_pipelines_agree(skl2onnx, answer, pipe, curved, target_opset=opset)
+
+
+def test_a_version_before_torch_s_oldest_is_refused(make_ae, curved, skl2onnx, capfd):
+    model = make_ae(guard=False).fit(curved)
+    with pytest.raises(ValueError, match=r"target_opset=15 .*; set it to 18"):
+        skl2onnx.to_onnx(model, curved[:1], target_opset=15)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_registering_again_changes_nothing(make_ae, curved, skl2onnx):

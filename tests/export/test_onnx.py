@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
+import sklearn_ae
 from sklearn_ae import AutoencoderTransformer, likelihoods
 from sklearn_ae.export import to_onnx
 from sklearn_ae.networks import Conv, Custom
@@ -252,6 +254,16 @@ def test_names_and_the_free_number_of_rows(make_ae, curved):
         assert [each.name for each in graph.output] == [found]
         for each in (*graph.input, *graph.output):
             assert not each.type.tensor_type.shape.dim[0].HasField("dim_value")
+
+
+@pytest.mark.usefixtures("answer")
+def test_a_model_tells_nothing_of_the_machine_that_exported_it(make_ae, curved):
+    model = to_onnx(make_ae(guard=False).fit(curved), "reconstruct")
+    content = model.SerializeToString()
+    for path in (sklearn_ae.__file__, torch.__file__):
+        assert str(Path(path).parent).encode() not in content
+    weights = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    assert len(content) < weights + 20_000
 
 
 @pytest.mark.usefixtures("answer")
