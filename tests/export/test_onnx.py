@@ -184,12 +184,11 @@ def test_networks_of_one_s_own(make_ae, curved, rng, answer, kind):
 
 @pytest.mark.usefixtures("answer")
 @pytest.mark.parametrize("kind", [Looking, Unknown])
-def test_a_network_without_a_graph_is_refused(make_ae, curved, kind, capfd):
+def test_a_network_without_a_graph_is_refused(make_ae, curved, kind):
     network = Custom(custom(kind, 6, 2), custom(Wave, 2, 6))
     model = make_ae(network=network, guard=False).fit(curved)
     with pytest.raises(ValueError, match="network of AutoencoderTransformer cannot be"):
         to_onnx(model)
-    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
