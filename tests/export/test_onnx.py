@@ -94,6 +94,7 @@ def test_parameters_of_an_autoencoder(make_ae, curved, rng, answer, params):
         ("log_loss", lambda rng: rng.uniform(size=(200, 6))),
         ("poisson", lambda rng: rng.poisson(3.0, size=(200, 6)).astype(np.float64)),
     ],
+    ids=["log_loss", "poisson"],
 )
 def test_losses_in_other_units(make_ae, rng, answer, loss, rows):
     X = rows(rng)
@@ -113,7 +114,7 @@ def test_losses_in_other_units(make_ae, rng, answer, loss, rows):
         ),
         ("student_t", lambda rng: rng.standard_t(3, size=(200, 6))),
     ],
-    ids=str,
+    ids=["bernoulli", "negative_binomial", "categorical", "student_t"],
 )
 def test_likelihoods(make_vae, rng, answer, likelihood, rows):
     X = rows(rng)
