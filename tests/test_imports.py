@@ -25,6 +25,8 @@ OTHERS = {
     "__init__": set(),
     "_imputers": {"numpy", "scipy", "sklearn", "torch"},
     "_tables": {"numpy", "scipy", "sklearn"},
+    "export": set(),
+    "_export": {"numpy", "sklearn", "torch"},
     "_estimators": {"numpy", "sklearn", "torch"},
     "_detectors": {"numpy", "scipy", "sklearn"},
     "_components": {"joblib", "numpy", "sklearn", "torch"},

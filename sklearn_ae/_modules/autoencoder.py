@@ -276,7 +276,7 @@ class TwoPaths(nn.Module):
     def parameter(self, code):
         """Return what the decoder gives for codes on the inner scale."""
         if self.decode_weight is None:
-            linear = code.new_zeros(len(code), len(self.input_scale))
+            linear = code.new_zeros(code.shape[0], len(self.input_scale))
         else:
             linear = code @ self.decode_weight
         parameter = self.cost.link.link(linear)

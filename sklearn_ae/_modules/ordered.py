@@ -130,7 +130,7 @@ class OrderedAutoencoder(Autoencoder):
 
     def parameter_of_prefix(self, code, n_columns):
         """Return what the decoder gives for the first columns of inner codes."""
-        used = code.new_zeros(len(code), len(self.gates))
+        used = code.new_zeros(code.shape[0], len(self.gates))
         used[:, :n_columns] = 1.0
         return self._parameter_where(code, used)
 
@@ -138,7 +138,7 @@ class OrderedAutoencoder(Autoencoder):
         """Return what the decoder gives where `used` is one, and zero after it."""
         code = code * used
         if self.decode_weight is None:
-            linear = code.new_zeros(len(code), len(self.input_scale))
+            linear = code.new_zeros(code.shape[0], len(self.input_scale))
         else:
             linear = code @ self.decode_weight
         parameter = self.cost.link.link(linear)

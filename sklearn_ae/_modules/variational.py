@@ -98,7 +98,7 @@ class VariationalAutoencoder(TwoPaths):
     def posterior(self, x, missing=None):
         """Return mean and log variance of filled rows' codes, on the prior's scale."""
         mean = None
-        log_variance = self._linear_log_variance(missing).expand(len(x), -1)
+        log_variance = self._linear_log_variance(missing).expand(x.shape[0], -1)
         if self.networks_on:
             output = self._encoder_output(x, missing)
             mean_output, log_variance_output = output.chunk(2, dim=1)
