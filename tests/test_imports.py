@@ -25,6 +25,7 @@ OTHERS = {
     "__init__": set(),
     "_estimators": {"numpy", "sklearn", "torch"},
     "_components": {"joblib", "numpy", "sklearn", "torch"},
+    "_export": {"numpy", "scipy", "sklearn", "torch"},
     "_fitting": {"numpy", "scipy", "sklearn", "torch"},
     "_pca": {"numpy", "sklearn", "torch"},
     "_splits": {"numpy", "scipy", "sklearn"},
