@@ -13,6 +13,7 @@ from sklearn_ae import (
 from sklearn_ae._detectors.detector import AnomalyDetector
 from sklearn_ae._estimators.autoencoder import AutoencoderTransformer
 from sklearn_ae._estimators.vae import VAETransformer
+from sklearn_ae._export.files import load, save
 from sklearn_ae._imputers.autoencoder import AutoencoderImputer
 from sklearn_ae._report.summary import summary
 from sklearn_ae._tables.table import TableVAETransformer
@@ -29,10 +30,12 @@ __all__ = [
     "displays",
     "fewest_components",
     "likelihoods",
+    "load",
     "losses",
     "model_selection",
     "networks",
     "penalties",
     "priors",
+    "save",
     "summary",
 ]

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
@@ -179,6 +181,37 @@ def test_a_thread_draws_its_own_stream_beside_fits(make, curved):
     assert_same_weights(weights(model), expected)
     torch.manual_seed(7)
     assert drawn == [torch.rand(()) for _ in drawn]
+
+
+# ---- threads that ask one estimator
+
+N_THREADS = 8
+ASKED = ["transform", "score_samples", "round_trip"]
+
+
+def ask(model, method, X):
+    if method == "round_trip":
+        return model.inverse_transform(model.transform(X))
+    return getattr(model, method)(X)
+
+
+@pytest.mark.parametrize("method", ASKED)
+def test_threads_may_ask_one_fitted_pipeline_at_once(make, curved, method):
+    """A server's: each gets its own rows' answers, to the bit."""
+    model = make_pipeline(StandardScaler(), make(n_components=2)).fit(curved)
+    blocks = [curved[: 1 + 20 * i % 170] for i in range(5 * N_THREADS)]
+    expected = [ask(model, method, X) for X in blocks]
+    # Loaded anew, so that what is made at first use is made by several at once.
+    loaded, together = pickle.loads(pickle.dumps(model)), threading.Barrier(N_THREADS)
+
+    def ask_in_turn(first):
+        together.wait()
+        return [ask(loaded, method, X) for X in blocks[first::N_THREADS]]
+
+    with ThreadPoolExecutor(N_THREADS) as threads:
+        for first, answers in enumerate(threads.map(ask_in_turn, range(N_THREADS))):
+            for answer, right in zip(answers, expected[first::N_THREADS], strict=True):
+                np.testing.assert_array_equal(answer, right)
 
 
 # ---- torch's settings

@@ -5,6 +5,10 @@ from numbers import Integral, Real
 
 import torch
 from skorch import NeuralNet
+from skorch.callbacks import EpochTimer
+from skorch.dataset import Dataset
+from skorch.history import History
+from skorch.setter import optimizer_setter
 
 from sklearn_ae._optim.adamw import FlatAdamW
 from sklearn_ae._training import defaults
@@ -13,6 +17,8 @@ from sklearn_ae._training.net import Net
 from sklearn_ae._training.schedule import FollowBudget
 from sklearn_ae._utils import Described, Interval, StrOptions
 
+# What a trained net holds of skorch's, beside its own attributes.
+OF_SKORCH = (Dataset, EpochTimer, History, optimizer_setter)
 OPTIMIZERS = {"adamw": FlatAdamW}
 AUTO_OR_COUNT = [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")]
 # Parameters of both estimators that say how to train.
