@@ -40,15 +40,15 @@ from sklearn_ae.corruptions import _kinds, _modules
 from sklearn_ae.likelihoods import _continuous, _discrete, _mixed
 from sklearn_ae.model_selection import LastRows
 from sklearn_ae.networks import _conv, _layers, _mlp
-from sklearn_ae.penalties import _codes, _neighbours
+from sklearn_ae.penalties import _build, _codes, _neighbours
 
 ESTIMATORS = (AutoencoderTransformer, VAETransformer)
 
 # All classes that these define: components, what they build, and plain records.
 _MODULES: tuple[ModuleType, ...] = (
-    _mlp, _conv, _layers, losses, _continuous, _discrete, _mixed, _kinds, _codes,
-    _neighbours, priors, autoencoder, axes, codes, defended, frames, links, ordered,
-    running, variational, guard, verdict, explained, moments, start, held_out,
+    _mlp, _conv, _layers, losses, _continuous, _discrete, _mixed, _kinds, _build,
+    _codes, _neighbours, priors, autoencoder, axes, codes, defended, frames, links,
+    ordered, running, variational, guard, verdict, explained, moments, start, held_out,
 )  # fmt: skip
 _CORRUPTION_MODULES = (
     _modules.Level,
