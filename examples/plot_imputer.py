@@ -101,7 +101,7 @@ for name, color in (("mean", "tab:gray"), ("AutoencoderImputer", "tab:blue")):
     right.scatter(
         truth[gaps], np.asarray(filled[name])[gaps], s=4, alpha=0.4, c=color, label=name
     )
-right.set(xlabel="true value", ylabel="value filled in", aspect="equal")
-right.legend(markerscale=3, loc="upper left", fontsize="small")
+right.set(xlabel="true value", ylabel="value filled in")
+right.legend(markerscale=3, loc="lower right", fontsize="small")
 figure.tight_layout()
 plt.show()
