@@ -167,7 +167,7 @@ class AnomalyDisplay:
         self.line_ = ax.axvline(self.offset, color=GREY, linestyle="--", zorder=3)
         outliers = np.mean(self.scores < self.offset)
         ax.set_title(f"{outliers:.1%} of {len(self.scores)} rows below the threshold")
-        beyond = "; first bar: and below" if finite.min() < low else ""
+        beyond = "; first bar: all lower" if finite.min() < low else ""
         ax.set_xlabel(f"Score, lower is more unusual{beyond}")
         ax.set_ylabel("Share of rows")
         legend_outside(
