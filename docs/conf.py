@@ -9,6 +9,9 @@ from pathlib import Path
 # a busy machine several threads are many times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# So that the gallery can look up `IterativeImputer`, which an example uses.
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+
 import sklearn_ae
 
 DOCS = Path(__file__).parent

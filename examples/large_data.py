@@ -61,8 +61,8 @@ with tempfile.TemporaryDirectory() as folder:
     with pq.ParquetWriter(file, schema) as writer:
         for rows in chunks():
             writer.write_table(pa.table(dict(zip(schema.names, rows.T, strict=True))))
-    # Centre, scales and PCA are of the first batch, which has more rows than training
-    # waits for; of small ones they would be of the first few.
+    # Centre, scales and PCA come from the first batch, since it has enough rows. If
+    # batches were smaller, `partial_fit` would gather several of them first.
     streamed = AutoencoderTransformer(8, random_state=0)
     for batch in pq.ParquetFile(file).iter_batches(CHUNK):
         streamed.partial_fit(batch)

@@ -3,15 +3,16 @@ Imputing as a step of a pipeline
 ================================
 
 :class:`~sklearn_ae.AutoencoderImputer` fills in missing values where
-:class:`~sklearn.impute.SimpleImputer` would: before a scaler, a classifier, anything.
-It hides some of the observed values, and weighs column means, probabilistic PCA of
-several ranks and autoencoders by how well they tell them.
+:class:`~sklearn.impute.SimpleImputer` would: before a scaler, a classifier, or any
+other step. It hides some of the observed values and predicts them in several ways: by
+column means, probabilistic PCA of several ranks, and autoencoders. What it fills in is
+a weighted mean of these, with the weights that were best on the hidden values.
 
 Nothing is downloaded; it takes about half a minute on a CPU.
 """
 
 # %%
-# The data: 569 tumours with 30 measurements, of which a fifth is missing.
+# The data are 30 measurements of each of 569 tumours; a fifth of the values is missing.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,7 +37,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 # In a pipeline
 # -------------
 #
-# Names and frames come through as with scikit-learn's imputers.
+# Column names are kept, and frames come out, as with scikit-learn's imputers.
 
 imputer = AutoencoderImputer(random_state=0).set_output(transform="pandas")
 model = make_pipeline(imputer, StandardScaler(), LogisticRegression())
@@ -48,8 +49,8 @@ print(model[0].transform(X_test).iloc[:3, :3].round(2))
 # How good it is
 # --------------
 #
-# The error of the hidden values says what to expect, in standard deviations, and the
-# weights what did best. Here that is not one of them alone.
+# The table has the error on the hidden values, in standard deviations, and the weight
+# of each way. The weighted mean is better here than each of them alone.
 
 fitted = model[0]
 names = ["mean", *(f"PCA, {rank}" for rank in fitted.ranks_[1:])]
@@ -61,8 +62,8 @@ print(table)
 print(f"weighted: {fitted.error_:.2f}")
 
 # %%
-# The truth is known here. Others on the same test rows; nearest neighbours need
-# columns of one scale.
+# Here the true values are known. We compare with other imputers on the same test rows.
+# All get scaled columns, since nearest neighbours need columns of one scale.
 
 others = {
     "mean": SimpleImputer(),
@@ -89,7 +90,7 @@ errors = {
 # Pictures
 # --------
 #
-# Left the errors, right what was filled in against what had been there.
+# Left: the errors. Right: the values filled in against the true values.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
 left.barh(list(errors), list(errors.values()), color="tab:blue")
@@ -100,8 +101,7 @@ for name, color in (("mean", "tab:gray"), ("AutoencoderImputer", "tab:blue")):
     right.scatter(
         truth[gaps], np.asarray(filled[name])[gaps], s=4, alpha=0.4, c=color, label=name
     )
-right.set(xlabel="what was there", ylabel="what was filled in", xlim=(-3, 5))
-right.set(ylim=(-3, 5), aspect="equal")
-right.legend(markerscale=3)
+right.set(xlabel="true value", ylabel="value filled in")
+right.legend(markerscale=3, loc="lower right", fontsize="small")
 figure.tight_layout()
 plt.show()

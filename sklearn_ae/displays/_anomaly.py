@@ -150,7 +150,7 @@ class AnomalyDisplay:
         low = min(low, self.offset - 0.2 * room)
         bins = np.linspace(low, high, BINS + 1)
         self.bars_ = []
-        labels = ("not trained on", "these rows")
+        labels = ("rows of fit, not trained on", "these rows")
         for values, name, colour in zip(sets, labels, COLOURS, strict=False):
             share = np.histogram(np.maximum(values, low), bins)[0] / len(values)
             self.bars_.append(
@@ -167,7 +167,7 @@ class AnomalyDisplay:
         self.line_ = ax.axvline(self.offset, color=GREY, linestyle="--", zorder=3)
         outliers = np.mean(self.scores < self.offset)
         ax.set_title(f"{outliers:.1%} of {len(self.scores)} rows below the threshold")
-        beyond = ", the lowest at the edge" if finite.min() < low else ""
+        beyond = "; first bar: all lower" if finite.min() < low else ""
         ax.set_xlabel(f"Score, lower is more unusual{beyond}")
         ax.set_ylabel("Share of rows")
         legend_outside(
@@ -188,8 +188,8 @@ class AnomalyDisplay:
     def _plot_images(self, ax):
         parts = (self.rows, self.feature_scores)
         stack = np.stack([_in_unit_range(part[self.oddest_]) for part in parts])
-        draw_images(ax, stack, self.image_shape, (0, 1), ["row", "odd"])
-        ax.set_title(f"The {len(self.oddest_)} oddest rows, and what is odd")
+        draw_images(ax, stack, self.image_shape, (0, 1), ["row", "score"])
+        ax.set_title(f"The {len(self.oddest_)} oddest rows, and their pixels' scores")
 
     @classmethod
     @in_numpy
