@@ -289,7 +289,8 @@ def test_it_is_searched_over(make_vae, curved):
 
 
 def test_the_default_grows_with_the_table():
-    for shape, expected in {(30, 40): 2, (200, 3): 2, (200, 64): 4}.items():
+    sizes = {(30, 40): 2, (200, 3): 2, (200, 64): 4, (200, 1): 1}
+    for shape, expected in sizes.items():
         detector = AnomalyDetector()
         detector.n_features_in_ = shape[1]
         assert base_model(detector, shape[0]).n_components == expected
