@@ -184,7 +184,7 @@ class AutoencoderImputer(TableImputer):
         """
         self._refuse_means_alone()
         table = self._checked(X, reset=True)
-        missing = mask_of(table, self.missing_values)
+        missing = mask_of(table, self._gap)
         self._fit_indicator(missing)
         self._columns = Columns(table, missing)
         rng = random_stream(self.random_state)

@@ -239,6 +239,17 @@ def test_before_a_regressor(imputer, holed, curved):
     assert model.fit(holed, curved[:, 0]).predict(holed).shape == (200,)
 
 
+@pytest.mark.parametrize("indicated", [False, True])
+def test_na_is_what_is_missing_in_nullable_frames(imputer, holed, indicated):
+    X = pd.DataFrame(holed).convert_dtypes()
+    given = clone(imputer).set_params(missing_values=pd.NA, add_indicator=indicated)
+    filled = given.fit_transform(X)
+    imputer.set_params(add_indicator=indicated)
+    np.testing.assert_array_equal(filled, imputer.fit_transform(holed))
+    if indicated:
+        np.testing.assert_array_equal(given.inverse_transform(filled), holed)
+
+
 # ---- small and odd tables
 
 
