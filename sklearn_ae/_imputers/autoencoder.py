@@ -217,6 +217,8 @@ class AutoencoderImputer(TableImputer):
             rank = max(fill.rank_ for fill in self._linear)
             kind = VAETransformer if self.sample_posterior else AutoencoderTransformer
             estimators = [kind(size) for size in code_sizes(self.n_estimators, rank)]
+        elif not rows.shape[1]:
+            estimators = []
         given = rows if self.standardize else self._columns.in_units(rows)
         self.estimators_ = [fit_member(each, given, rng) for each in estimators]
 

@@ -279,6 +279,22 @@ def test_rows_and_columns_without_values(imputer, holed):
     )
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_no_column_has_a_value(imputer, keep):
+    nothing = np.full((5, 3), np.nan)
+    imputer.set_params(keep_empty_features=keep)
+    filled = imputer.fit_transform(nothing)
+    np.testing.assert_array_equal(filled, np.zeros((5, 3 * keep)))
+    assert imputer.estimators_ == []
+
+
+@pytest.mark.parametrize("unit", [1e200, 1e-200])
+def test_the_unit_of_the_columns_is_of_no_account(imputer, holed, unit):
+    filled = imputer.fit_transform(holed)
+    scaled = clone(imputer).fit_transform(holed * unit)
+    np.testing.assert_allclose(scaled / unit, filled, rtol=1e-4, atol=1e-6)
+
+
 def test_constant_columns(rng):
     X = np.full((40, 3), 0.1)
     X[::4, 1] = np.nan
