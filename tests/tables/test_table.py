@@ -145,10 +145,15 @@ def test_what_cannot_be_given(fitted):
     for given, message in [
         ({"town": "north"}, "given names the column 'town'"),
         ({"city": "east"}, r"'east' for column 'city'.*\['north', 'south'\]"),
-        ({"rent": "dear"}, "column 'rent'"),
+        ({"rent": "dear"}, "given has values in column 'rent'"),
         ({"rent": np.nan}, "missing"),
+        ({"rent": np.inf}, "given has the value inf for column 'rent'"),
+        ({"city": ["north", "south"]}, r"given has \['north', 'south'\] .* one value"),
     ]:
         with pytest.raises(ValueError, match=message):
+            fitted.sample(3, given=given)
+    for given in (pd.Series({"city": "north"}), "north", [("city", "north")]):
+        with pytest.raises(TypeError, match="given must be a dict"):
             fitted.sample(3, given=given)
     with pytest.raises(ValueError, match="n_samples"):
         fitted.sample(0)
