@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
+# What pandas calls columns of objects that are numbers, NA or None beside them.
+OBJECT_NUMBERS = ("integer", "floating", "mixed-integer-float")
+
 
 @contextmanager
 def _value_errors():
@@ -36,6 +39,13 @@ class _Library:
 
 class Pandas(_Library):
     """Columns of a `pandas.DataFrame`."""
+
+    @classmethod
+    def kind(cls, column):
+        if column.dtype != object:
+            return super().kind(column)
+        infer = sys.modules["pandas"].api.types.infer_dtype
+        return "number" if infer(column, skipna=True) in OBJECT_NUMBERS else "other"
 
     @staticmethod
     def columns(X):

@@ -24,6 +24,21 @@ def test_kinds_can_be_told(make_table, people):
     assert (table.sample(5).dtypes == X.dtypes).all()
 
 
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
+def test_objects_that_are_numbers_are_numbers(make_table, people, gap):
+    X = people[["age", "rooms", "rent"]]
+    objects = X.astype(object)
+    objects.iloc[::7] = gap
+    table = make_table().fit(objects)
+    assert table.column_kinds_ == make_table().fit(X).column_kinds_
+    found = table.impute(objects)
+    assert (found.dtypes == object).all()
+    assert np.isfinite(found.astype(float)).all(axis=None)
+    numbers = X.astype(float)
+    numbers.iloc[::7] = np.nan
+    np.testing.assert_array_equal(table.transform(numbers), table.transform(objects))
+
+
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
