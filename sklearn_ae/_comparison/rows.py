@@ -190,6 +190,15 @@ def steps_of(estimator):
     return [step for part in parts for step in steps_of(part)] or [estimator]
 
 
+def to_last_step(estimator, X):
+    """Return rows as the last step gets them, and their names, None for unknown."""
+    first, *others = steps_of(estimator)
+    names = getattr(first, "feature_names_in_", getattr(X, "columns", None))
+    for step in [first, *others][:-1]:
+        X, names = _through(step, X, names)
+    return X, names
+
+
 def _has_way_back(step):
     if getattr(step, "func", None) is not None:
         # Without its inverse a FunctionTransformer goes back by doing nothing.
