@@ -71,7 +71,7 @@ class Table:
         ]
         try:
             return self.library.of_items(items, column.like)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(
                 f"{owner} has values in column {column.name!r} that are not of its "
                 f"kind in training, {column.like.dtype}: {error}"
