@@ -61,6 +61,14 @@ def test_columns_that_nothing_can_be_learned_of(make_table, people):
         make_table().fit(pd.DataFrame({"name": names, "x": range(720)}))
 
 
+def test_dates_that_are_objects_are_told_of(make_table):
+    days = pd.Series(pd.date_range("2020-01-01", periods=600))
+    for column in (days.dt.date, days.astype(str), days.dt.to_period("D")):
+        X = pd.DataFrame({"day": column, "x": np.arange(600.0)})
+        with pytest.raises(ValueError, match="600 categories in column 'day'.* dates"):
+            make_table().fit(X)
+
+
 def test_infinite_values_are_refused_by_name(make_table, people):
     table = make_table().fit(people)
     bad = people.assign(rent=np.inf)
