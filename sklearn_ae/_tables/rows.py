@@ -15,20 +15,20 @@ class Table:
     ----------
     library : type
         The verbs of the training rows' library; see `libraries`.
-    names : list
-        Of the columns, in their order.
+    header : list or index of pandas
+        Names of the columns, in their order.
     columns : list of columns of the library
         The training rows'.
     kinds : dict
         Kinds by name, of the columns of which the user said one.
     """
 
-    def __init__(self, library, names, columns, kinds):
+    def __init__(self, library, header, columns, kinds):
         self.library = library
-        self.names = names
+        self.header, self.names = header, list(header)
         self.columns = [
             built_column(kinds.get(name), name, library, column)
-            for name, column in zip(names, columns, strict=True)
+            for name, column in zip(self.names, columns, strict=True)
         ]
         # Numbers first, then the blocks of categories.
         self.order = sorted(self.columns, key=lambda column: column.is_category)
@@ -147,4 +147,4 @@ class Table:
 
     def frame(self, columns, index=None):
         """Return a table of columns; of pandas, with an index."""
-        return self.library.frame(columns, self.names, index)
+        return self.library.frame(columns, self.header, index)

@@ -189,8 +189,9 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
         check_parameters(self)
         with unchanged_on_error(self):
             library, X = self._checked(X, reset=True)
-            names = self._names(X)
-            self._table = Table(library, names, library.columns(X), self._kinds(names))
+            header = self._header(X)
+            kinds = self._kinds(list(header))
+            self._table = Table(library, header, library.columns(X), kinds)
             self.column_kinds_ = {
                 column.name: column.kind for column in self._table.columns
             }
@@ -231,8 +232,8 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
                 )
         return kinds
 
-    def _names(self, X):
+    def _header(self, X):
         given = getattr(X, "columns", None)
         if given is None:
             return [f"x{place}" for place in range(self.n_features_in_)]
-        return list(given)
+        return given

@@ -128,6 +128,16 @@ def test_unseen_categories_of_another_library_are_refused(make_table, people):
     assert lenient.impute(other)["city"].tolist() == ["elsewhere"] * len(X)
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+def test_the_header_of_a_frame_is_kept(make_table, people, levels):
+    X = people[["city", "rent"]].rename_axis(columns="field")
+    X = X if levels == 1 else pd.concat({"flat": X}, axis=1)
+    table = make_table().fit(X)
+    for name, make in TABLES.items():
+        if name != "given":
+            pd.testing.assert_index_equal(make(table, X).columns, X.columns)
+
+
 def test_names_of_columns(make_table, curved):
     X = pd.DataFrame(curved)
     table = make_table(column_kinds={3: "numeric"}).fit(X)
