@@ -133,9 +133,7 @@ class TableImputer(BaseImputer):
                 f"X has {table.shape[1]} columns, but transform gives {len(kept)}, and "
                 f"{len(flagged)} of the indicator."
             )
-        original = np.full(
-            (len(table), self.n_features_in_), self._gap, table.dtype
-        )
+        original = np.full((len(table), self.n_features_in_), self._gap, table.dtype)
         original[:, kept] = table[:, : len(kept)]
         flags = np.zeros(original.shape, dtype=bool)
         flags[:, flagged] = table[:, len(kept) :]

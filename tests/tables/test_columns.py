@@ -32,7 +32,7 @@ def test_objects_that_are_numbers_are_numbers(make_table, people, gap):
     table = make_table().fit(objects)
     assert table.column_kinds_ == make_table().fit(X).column_kinds_
     found = table.impute(objects)
-    assert (found.dtypes == object).all()
+    assert set(found.dtypes) == {np.dtype(object)}
     assert np.isfinite(found.astype(float)).all(axis=None)
     numbers = X.astype(float)
     numbers.iloc[::7] = np.nan
@@ -65,7 +65,7 @@ def test_dates_that_are_objects_are_told_of(make_table):
     days = pd.Series(pd.date_range("2020-01-01", periods=600))
     for column in (days.dt.date, days.astype(str), days.dt.to_period("D")):
         X = pd.DataFrame({"day": column, "x": np.arange(600.0)})
-        with pytest.raises(ValueError, match="600 categories in column 'day'.* dates"):
+        with pytest.raises(ValueError, match=r"600 categories in column 'day'.*dates"):
             make_table().fit(X)
 
 
