@@ -219,6 +219,12 @@ class Recording(PCA):
         return super().fit(X)
 
 
+def test_there_are_no_more_models_than_groups(make, curved):
+    groups = np.arange(len(curved)) % 3
+    detector = AnomalyDetector(make(), contamination=0.1, random_state=0)
+    assert len(detector.fit(curved, groups=groups).fold_estimators_) == 3
+
+
 def test_weights_and_groups_reach_the_last_step(curved):
     weights, group = np.repeat([0.0, 1.0, 2.0], [20, 90, 90]), np.arange(200)
     pipeline = make_pipeline(StandardScaler(), Recording(2))
