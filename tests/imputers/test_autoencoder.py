@@ -279,6 +279,13 @@ def test_rows_and_columns_without_values(imputer, holed):
     )
 
 
+def test_a_failed_fit_leaves_the_imputer_as_it_was(imputer, holed):
+    filled = imputer.fit_transform(holed)
+    with pytest.raises(ValueError, match="n_components"):
+        imputer.set_params(estimator__n_components=-1).fit(holed[:, :3])
+    np.testing.assert_array_equal(imputer.transform(holed), filled)
+
+
 @pytest.mark.parametrize("keep", [False, True])
 def test_no_column_has_a_value(imputer, keep):
     nothing = np.full((5, 3), np.nan)
