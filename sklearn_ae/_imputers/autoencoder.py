@@ -144,7 +144,7 @@ class AutoencoderImputer(TableImputer):
         random_state: RandomStateLike = None,
         add_indicator: bool = False,
         keep_empty_features: bool = False,
-    ):
+    ) -> None:
         super().__init__(
             missing_values=missing_values,
             add_indicator=add_indicator,
