@@ -23,6 +23,7 @@ from sklearn.utils._array_api import _is_numpy_namespace as is_numpy_namespace
 from sklearn.utils._array_api import _max_precision_float_dtype as longest_float
 from sklearn.utils._array_api import get_namespace_and_device as namespace_and_device
 from sklearn.utils._mask import _get_mask as mask_of
+from sklearn.utils._missing import is_pandas_na as is_na
 from sklearn.utils._missing import is_scalar_nan as is_nan
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -66,6 +67,7 @@ __all__ = [
     "draws_as_told",
     "fit_context",
     "gives_frames",
+    "is_na",
     "is_nan",
     "is_numpy_namespace",
     "is_of_package",

@@ -1,6 +1,6 @@
 """What fitted transformers make of rows, and PCA beside them, for pictures and words.
 
-May import `_images`, and `_pca` for PCA of rows with gaps: estimators are known by
-their methods and attributes alone.
+May import `_images`, `_frames` for names of columns, and `_pca` for PCA of rows with
+gaps: estimators are known by their methods and attributes alone.
 Others may import all of it, in `displays` and `_report` alone.
 """

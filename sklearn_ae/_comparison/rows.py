@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from sklearn_ae._frames import telling_the_column
 from sklearn_ae._pca.start import reconstruction_with_gaps
 
 # Numbers of a sparse X that is made dense, 128 MB of them.
@@ -190,6 +191,15 @@ def steps_of(estimator):
     return [step for part in parts for step in steps_of(part)] or [estimator]
 
 
+def to_last_step(estimator, X):
+    """Return rows as the last step gets them, and their names, None for unknown."""
+    first, *others = steps_of(estimator)
+    names = getattr(first, "feature_names_in_", getattr(X, "columns", None))
+    for step in [first, *others][:-1]:
+        X, names = _through(step, X, names)
+    return X, names
+
+
 def _has_way_back(step):
     if getattr(step, "func", None) is not None:
         # Without its inverse a FunctionTransformer goes back by doing nothing.
@@ -247,7 +257,8 @@ def numbers(X):
 def observed_numbers(X):
     """Return X as a float64 array that may have NaN, but not as a whole column."""
     X = _dense(X)
-    rows = check_array(X, dtype=np.float64, input_name="X", ensure_all_finite=False)
+    with telling_the_column(X):
+        rows = check_array(X, dtype=np.float64, input_name="X", ensure_all_finite=False)
     if np.isinf(rows).any():
         return numbers(X)
     empty = np.flatnonzero(np.isnan(rows).all(axis=0))

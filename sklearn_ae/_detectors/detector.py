@@ -52,8 +52,9 @@ class AnomalyDetector(OutlierMixin, CalibratedFitting):
         What scores rows: an autoencoder, a pipeline that ends with one, or anything
         else with ``score_samples``. None is a `VAETransformer` with two to four
         components: a quarter of the number of features, and a twentieth of that of
-        rows, if they are as many. A VAE ranks rows by its density alone,
-        not by the mixture with probabilistic PCA that is its `score_samples`.
+        rows, if they are as many; of a single feature, one. A VAE ranks rows by its
+        density alone, not by the mixture with probabilistic PCA that is its
+        `score_samples`.
     contamination : "auto" or float, default="auto"
         Share of the rows of ``fit`` that are outliers, in (0, 0.5], as for
         `sklearn.ensemble.IsolationForest`: as many of them, and about as large a share

@@ -84,7 +84,9 @@ def base_model(detector, n_rows=0):
         return detector.estimator
     n_features = getattr(detector, "n_features_in_", 0)
     n_components = min(n_features // 4, int(n_rows) // 20)
-    return VAETransformer(min(max(n_components, FEWEST_COMPONENTS), MOST_COMPONENTS))
+    n_components = min(max(n_components, FEWEST_COMPONENTS), MOST_COMPONENTS)
+    # Of one column there is no second component.
+    return VAETransformer(min(n_components, max(n_features, 1)))
 
 
 def seeded(model, stream):

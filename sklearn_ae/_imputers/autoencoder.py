@@ -28,6 +28,7 @@ from sklearn_ae._utils import (
     fit_context,
     mask_of,
     random_stream,
+    unchanged_on_error,
 )
 
 FILLS = Described(
@@ -178,13 +179,19 @@ class AutoencoderImputer(TableImputer):
         ValueError
             If X has fewer than two rows, infinite values, or NaN that is not
             `missing_values`; or if `sample_posterior` and the estimator draws nothing.
-            What the estimator's own ``fit`` raises comes through.
+            What the estimator's own ``fit`` raises comes through. The imputer is then
+            left as it was.
         TypeError
             If X is sparse.
         """
         self._refuse_means_alone()
+        with unchanged_on_error(self):
+            self._fit(X)
+        return self
+
+    def _fit(self, X):
         table = self._checked(X, reset=True)
-        missing = mask_of(table, self.missing_values)
+        missing = mask_of(table, self._gap)
         self._fit_indicator(missing)
         self._columns = Columns(table, missing)
         rng = random_stream(self.random_state)
@@ -198,7 +205,6 @@ class AutoencoderImputer(TableImputer):
             if weight > 0:
                 fill.fit(rows, rng)
         self._stream = np.random.RandomState(rng.randint(2**31))
-        return self
 
     def _refuse_means_alone(self):
         if not self.sample_posterior or self.estimator is None:
@@ -217,6 +223,8 @@ class AutoencoderImputer(TableImputer):
             rank = max(fill.rank_ for fill in self._linear)
             kind = VAETransformer if self.sample_posterior else AutoencoderTransformer
             estimators = [kind(size) for size in code_sizes(self.n_estimators, rank)]
+        elif not rows.shape[1]:
+            estimators = []
         given = rows if self.standardize else self._columns.in_units(rows)
         self.estimators_ = [fit_member(each, given, rng) for each in estimators]
 

@@ -13,6 +13,7 @@ from sklearn_ae._utils import (
     MissingValues,
     check_feature_names_in,
     check_inputs_dtype,
+    is_na,
     is_nan,
     mask_of,
 )
@@ -49,6 +50,11 @@ class TableImputer(BaseImputer):
         """Which of X's columns `transform` gives."""
         return self._columns.valued | self.keep_empty_features
 
+    @property
+    def _gap(self):
+        """What stands for a missing value in checked rows, where NA is NaN."""
+        return np.nan if is_na(self.missing_values) else self.missing_values
+
     def _checked(self, X, *, reset):
         """Return X as rows of float32 or float64."""
         check_columns(X)
@@ -59,9 +65,9 @@ class TableImputer(BaseImputer):
                 dtype=[np.float64, np.float32],
                 reset=reset,
                 ensure_min_samples=1 + reset,
-                ensure_all_finite="allow-nan" if is_nan(self.missing_values) else True,
+                ensure_all_finite="allow-nan" if is_nan(self._gap) else True,
             )
-        check_inputs_dtype(X, self.missing_values)
+        check_inputs_dtype(X, self._gap)
         return X
 
     def transform(self, X: ArrayLike) -> np.ndarray:
@@ -91,7 +97,7 @@ class TableImputer(BaseImputer):
         """
         check_is_fitted(self)
         table = self._checked(X, reset=False)
-        missing = mask_of(table, self.missing_values)
+        missing = mask_of(table, self._gap)
         filled = np.where(missing, table.dtype.type(0), table)
         valued = np.flatnonzero(self._columns.valued)
         part = np.ix_(np.flatnonzero(missing[:, valued].any(axis=1)), valued)
@@ -134,13 +140,11 @@ class TableImputer(BaseImputer):
                 f"X has {table.shape[1]} columns, but transform gives {len(kept)}, and "
                 f"{len(flagged)} of the indicator."
             )
-        original = np.full(
-            (len(table), self.n_features_in_), self.missing_values, table.dtype
-        )
+        original = np.full((len(table), self.n_features_in_), self._gap, table.dtype)
         original[:, kept] = table[:, : len(kept)]
         flags = np.zeros(original.shape, dtype=bool)
         flags[:, flagged] = table[:, len(kept) :]
-        original[flags] = self.missing_values
+        original[flags] = self._gap
         return original
 
     def get_feature_names_out(

@@ -26,7 +26,11 @@ class Columns:
         self.low, self.high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
         # So that columns of equal values have no spread, though sums are rounded.
         self.mean = np.clip(np.nanmean(X, axis=0), self.low, self.high)
-        scale = np.sqrt(np.nanmean(np.square(X - self.mean), axis=0))
+        away = X - self.mean
+        # So that no square is beyond float64, or nil.
+        unit = np.nanmax(np.abs(away), axis=0)
+        unit = np.where(unit > 0, unit, 1.0)
+        scale = unit * np.sqrt(np.nanmean(np.square(away / unit), axis=0))
         self.scale = np.where(scale > 0, scale, 1.0)
 
     def standardised(self, X, missing=False):

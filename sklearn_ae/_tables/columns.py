@@ -84,7 +84,8 @@ class CategoricalColumn:
         if self.width > MOST_CATEGORIES:
             raise ValueError(
                 f"X has {self.width} categories in column {name!r}, more than "
-                f"{MOST_CATEGORIES}; leave it out, or put rare ones together."
+                f"{MOST_CATEGORIES}; leave it out, put rare ones together, or make "
+                "dates or numbers of them if they are such."
             )
         self.known = library.taken(column, [first[item] for item in self.categories])
         self.codes = {item: code for code, item in enumerate(self.categories)}

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
+# What pandas calls columns of objects that are numbers, NA or None beside them.
+OBJECT_NUMBERS = ("integer", "floating", "mixed-integer-float")
+
 
 @contextmanager
 def _value_errors():
@@ -16,6 +19,13 @@ def _value_errors():
         yield
     except sys.modules["polars"].exceptions.PolarsError as error:
         raise ValueError(str(error)) from None
+
+
+def _check_kept(given, found, like):
+    """Raise ValueError if numbers are others as those of a column's dtype."""
+    changed = np.flatnonzero(np.asarray(given) != np.asarray(found))
+    if len(changed):
+        raise ValueError(f"{given[int(changed[0])]} is not a value of {like.dtype}.")
 
 
 class _Library:
@@ -36,6 +46,13 @@ class _Library:
 
 class Pandas(_Library):
     """Columns of a `pandas.DataFrame`."""
+
+    @classmethod
+    def kind(cls, column):
+        if column.dtype != object:
+            return super().kind(column)
+        infer = sys.modules["pandas"].api.types.infer_dtype
+        return "number" if infer(column, skipna=True) in OBJECT_NUMBERS else "other"
 
     @staticmethod
     def columns(X):
@@ -68,7 +85,15 @@ class Pandas(_Library):
 
     @staticmethod
     def of_items(items, like):
-        return sys.modules["pandas"].Series(items, dtype=object).astype(like.dtype)
+        column = sys.modules["pandas"].Series(items, dtype=object)
+        known = getattr(like.dtype, "categories", None)
+        if known is not None and not column.dropna().isin(known).all():
+            # As a category of the dtype, an unseen one would be a missing value.
+            return column
+        found = column.astype(like.dtype)
+        if isinstance(like.dtype, np.dtype) and like.dtype.kind in "iub":
+            _check_kept(column.to_numpy(dtype=np.float64), found.to_numpy(), like)
+        return found
 
     @classmethod
     def of_numbers(cls, numbers, like):
@@ -140,7 +165,11 @@ class Polars(_Library):
         polars = sys.modules["polars"]
         if like.dtype.is_temporal() and all(isinstance(item, str) for item in items):
             return polars.Series(items, dtype=polars.String).str.strptime(like.dtype)
-        return polars.Series(items, strict=False).cast(like.dtype)
+        column = polars.Series(items, strict=False)
+        found = column.cast(like.dtype)
+        if like.dtype.is_integer() or like.dtype == polars.Boolean:
+            _check_kept(*(c.drop_nulls().cast(float) for c in (column, found)), like)
+        return found
 
     @classmethod
     def of_numbers(cls, numbers, like):

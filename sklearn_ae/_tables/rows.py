@@ -1,5 +1,7 @@
 """The rows of a table: read, as numbers for a VAE, and a table again."""
 
+from numbers import Real
+
 import numpy as np
 
 from sklearn_ae._tables.columns import built_column
@@ -13,20 +15,20 @@ class Table:
     ----------
     library : type
         The verbs of the training rows' library; see `libraries`.
-    names : list
-        Of the columns, in their order.
+    header : list or index of pandas
+        Names of the columns, in their order.
     columns : list of columns of the library
         The training rows'.
     kinds : dict
         Kinds by name, of the columns of which the user said one.
     """
 
-    def __init__(self, library, names, columns, kinds):
+    def __init__(self, library, header, columns, kinds):
         self.library = library
-        self.names = names
+        self.header, self.names = header, list(header)
         self.columns = [
             built_column(kinds.get(name), name, library, column)
-            for name, column in zip(names, columns, strict=True)
+            for name, column in zip(self.names, columns, strict=True)
         ]
         # Numbers first, then the blocks of categories.
         self.order = sorted(self.columns, key=lambda column: column.is_category)
@@ -59,17 +61,20 @@ class Table:
             for column, given in zip(self.columns, found, strict=True)
         ]
 
-    def column_of(self, column, items, missing):
-        """Return items as a column of the dtype that it had in training."""
+    def column_of(self, column, items, missing, owner="X"):
+        """Return items as a column of the dtype that it had in training.
+
+        Errors say that `owner` has the items.
+        """
         items = [
             None if gap else item for item, gap in zip(items, missing, strict=True)
         ]
         try:
             return self.library.of_items(items, column.like)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(
-                f"X has values in column {column.name!r} that are not of its kind in "
-                f"training, {column.like.dtype}: {error}"
+                f"{owner} has values in column {column.name!r} that are not of its "
+                f"kind in training, {column.like.dtype}: {error}"
             ) from None
 
     def unseen(self, columns):
@@ -100,7 +105,17 @@ class Table:
                     f"the training rows: {self.names}."
                 )
             column = by_name[name]
-            known[name] = self.column_of(column, [value], [False])
+            if np.ndim(value):
+                raise ValueError(
+                    f"given has {value!r} for column {name!r}, but all rows get one "
+                    "value; call sample once for each."
+                )
+            if isinstance(value, Real) and np.isinf(value):
+                raise ValueError(
+                    f"given has the value {value!r} for column {name!r}; it must be "
+                    "finite."
+                )
+            known[name] = self.column_of(column, [value], [False], "given")
             block = column.encode(known[name])
             if np.isnan(block).any():
                 few = getattr(column, "categories", [])
@@ -132,4 +147,4 @@ class Table:
 
     def frame(self, columns, index=None):
         """Return a table of columns; of pandas, with an index."""
-        return self.library.frame(columns, self.names, index)
+        return self.library.frame(columns, self.header, index)

@@ -154,7 +154,9 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(
+        self, X: ArrayLike, y: Any = None, *, groups: ArrayLike | None = None
+    ) -> Self:
         """Fit the model to X.
 
         Parameters
@@ -164,6 +166,9 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
             column needs a value.
         y : None
             Ignored; there for scikit-learn's conventions.
+        groups : array-like of shape (n_samples,) or None, default=None
+            Of which group each row is, such as a person who is there several times.
+            Whole groups are held out, as by `VAETransformer`.
 
         Returns
         -------
@@ -176,16 +181,17 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
             If a column has no value, infinite values, more than 500 categories, the
             name of another, or no numbers where `column_kinds` wants them; if
             `column_kinds` names a column that is not there or a kind that does not
-            exist; as `VAETransformer` for the other parameters. The estimator is then
-            left as it was.
+            exist; as `VAETransformer` for the other parameters and `groups`. The
+            estimator is then left as it was.
         TypeError
             If X is sparse, or has values such as lists.
         """
         check_parameters(self)
         with unchanged_on_error(self):
             library, X = self._checked(X, reset=True)
-            names = self._names(X)
-            self._table = Table(library, names, library.columns(X), self._kinds(names))
+            header = self._header(X)
+            kinds = self._kinds(list(header))
+            self._table = Table(library, header, library.columns(X), kinds)
             self.column_kinds_ = {
                 column.name: column.kind for column in self._table.columns
             }
@@ -194,7 +200,8 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
                 for column in self._table.columns
                 if column.is_category
             }
-            self.vae_ = self._vae().fit(self._encoded(self._table.read(library, X)))
+            rows = self._encoded(self._table.read(library, X))
+            self.vae_ = self._vae().fit(rows, groups=groups)
             self.n_components_ = self.vae_.n_components_
         return self
 
@@ -225,8 +232,8 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
                 )
         return kinds
 
-    def _names(self, X):
+    def _header(self, X):
         given = getattr(X, "columns", None)
         if given is None:
             return [f"x{place}" for place in range(self.n_features_in_)]
-        return list(given)
+        return given

@@ -224,9 +224,16 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             If `n_samples` is not a positive int; if `given` names a column that is not
             there, a category that training did not see, or a value that is missing or
             not of its column's kind.
+        TypeError
+            If `given` is no dict.
         """
         check_is_fitted(self)
         check_count(n_samples, "n_samples", "sample")
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(
+                "given must be a dict of values by the name of a column, got "
+                f"{type(given).__name__}."
+            )
         if not given:
             rows = self.vae_.sample(
                 n_samples, observation_noise=True, random_state=random_state

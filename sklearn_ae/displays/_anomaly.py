@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._arrays import in_numpy
 from sklearn_ae._comparison.decoded import check_channels
-from sklearn_ae._comparison.rows import observed_numbers
+from sklearn_ae._comparison.rows import observed_numbers, steps_of, to_last_step
 from sklearn_ae._images import checked_image_shape
 from sklearn_ae.displays._plotting import (
     COLOURS,
@@ -207,8 +207,8 @@ class AnomalyDisplay:
 
         Parameters
         ----------
-        estimator : AnomalyDetector
-            A fitted detector.
+        estimator : AnomalyDetector or Pipeline
+            A fitted detector, or a pipeline that ends with one.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         image_shape : "auto", tuple of (int, int, int) or None, default=None
@@ -229,22 +229,24 @@ class AnomalyDisplay:
         NotFittedError
             If the detector is not fitted.
         TypeError
-            If the estimator is no `AnomalyDetector`.
+            If the estimator is no `AnomalyDetector`, and does not end with one.
         ValueError
             If X does not fit the detector or `image_shape`.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        if not hasattr(estimator, "p_values"):
+        detector = steps_of(estimator)[-1]
+        if not hasattr(detector, "p_values"):
             raise TypeError(
                 f"estimator must be an AnomalyDetector, got "
-                f"{type(estimator).__name__}; AnomalyDetector(estimator) makes one."
+                f"{type(detector).__name__}; AnomalyDetector(estimator) makes one."
             )
-        check_is_fitted(estimator)
+        check_is_fitted(detector)
+        seen, names = to_last_step(estimator, X)
         parts = {}
-        if hasattr(estimator, "feature_scores"):
-            scores = estimator.feature_scores(X)
+        if hasattr(detector, "feature_scores"):
+            scores = detector.feature_scores(seen)
             parts["feature_scores"] = scores
-            parts["feature_names"] = _names(estimator, X, scores.shape[1])
+            parts["feature_names"] = _names(detector, names, scores.shape[1])
         if image_shape is not None:
             rows = observed_numbers(X)
             shape = checked_image_shape(
@@ -253,9 +255,9 @@ class AnomalyDisplay:
             check_channels(shape)
             parts |= {"rows": rows, "image_shape": shape}
         display = cls(
-            calibration_scores=estimator.calibration_scores_,
-            scores=estimator.score_samples(X),
-            offset=estimator.offset_,
+            calibration_scores=detector.calibration_scores_,
+            scores=detector.score_samples(seen),
+            offset=detector.offset_,
             **parts,
         )
         return display.plot(ax, n_rows=n_rows, n_features=n_features)
@@ -268,12 +270,11 @@ def _in_unit_range(rows):
     return (rows - low) / np.where(span > 0, span, 1.0)
 
 
-def _names(estimator, X, n_features):
+def _names(detector, names, n_features):
     """Return the names of the features that the detector's last step gets."""
-    steps = estimator.estimator_
-    if n_features != estimator.n_features_in_ and hasattr(steps, "named_steps"):
+    steps = detector.estimator_
+    if n_features != detector.n_features_in_ and hasattr(steps, "named_steps"):
         return np.asarray(steps[:-1].get_feature_names_out(), dtype=object)
-    names = getattr(estimator, "feature_names_in_", getattr(X, "columns", None))
     if names is None:
         names = [f"x{index}" for index in range(n_features)]
     return np.asarray(names, dtype=object)

@@ -18,6 +18,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from sklearn_ae import TableVAETransformer
 from sklearn_ae._comparison.rows import Comparison
 
 
@@ -140,6 +141,13 @@ def test_ways_back_that_change_nothing_are_none(make_ae, split, front):
     np.testing.assert_array_equal(
         Comparison(pipeline, train).rows, pipeline[0].transform(train)
     )
+
+
+def test_columns_of_words_are_refused_by_name(rng):
+    X = pd.DataFrame({"x": rng.normal(size=60), "word": ["yes", "no"] * 30})
+    table = TableVAETransformer(1, max_epochs=1, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="no numbers in column 'word'"):
+        _ = Comparison(table, X).rows
 
 
 def test_a_pipeline_without_a_decoder_is_refused(split):

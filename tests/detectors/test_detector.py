@@ -219,6 +219,12 @@ class Recording(PCA):
         return super().fit(X)
 
 
+def test_there_are_no_more_models_than_groups(make, curved):
+    groups = np.arange(len(curved)) % 3
+    detector = AnomalyDetector(make(), contamination=0.1, random_state=0)
+    assert len(detector.fit(curved, groups=groups).fold_estimators_) == 3
+
+
 def test_weights_and_groups_reach_the_last_step(curved):
     weights, group = np.repeat([0.0, 1.0, 2.0], [20, 90, 90]), np.arange(200)
     pipeline = make_pipeline(StandardScaler(), Recording(2))
@@ -289,7 +295,8 @@ def test_it_is_searched_over(make_vae, curved):
 
 
 def test_the_default_grows_with_the_table():
-    for shape, expected in {(30, 40): 2, (200, 3): 2, (200, 64): 4}.items():
+    sizes = {(30, 40): 2, (200, 3): 2, (200, 64): 4, (200, 1): 1}
+    for shape, expected in sizes.items():
         detector = AnomalyDetector()
         detector.n_features_in_ = shape[1]
         assert base_model(detector, shape[0]).n_components == expected

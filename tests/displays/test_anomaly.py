@@ -2,8 +2,12 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import AnomalyDetector
 from sklearn_ae.displays import AnomalyDisplay
@@ -49,7 +53,23 @@ def test_scores_that_cannot_be_explained_are_drawn_alone(rows):
     assert display.axes_[0] is display.ax_
 
 
+@pytest.mark.parametrize("is_searched", [False, True])
+def test_a_pipeline_that_ends_with_a_detector(make_ae, rows, is_searched):
+    X = pd.DataFrame(rows).add_prefix("column ")
+    detector = AnomalyDetector(make_ae(), random_state=0)
+    pipe = make_pipeline(StandardScaler(), detector)
+    if is_searched:
+        grid = {"anomalydetector__false_alarm_rate": [0.2]}
+        pipe = GridSearchCV(pipe, grid, scoring=lambda *_: 0.0, cv=2)
+    display = AnomalyDisplay.from_estimator(pipe.fit(X), X)
+    np.testing.assert_array_equal(display.scores, pipe.score_samples(X))
+    np.testing.assert_array_equal(display.feature_names, X.columns)
+    assert f"{(pipe.predict(X) == -1).mean():.1%}" in display.axes_[0].get_title()
+
+
 def test_only_detectors_are_taken(ae, rows):
     with pytest.raises(TypeError, match="must be an AnomalyDetector, got Autoenc"):
         AnomalyDisplay.from_estimator(ae, rows)
+    with pytest.raises(TypeError, match="must be an AnomalyDetector, got StandardS"):
+        AnomalyDisplay.from_estimator(make_pipeline(StandardScaler()), rows)
     assert not plt.get_fignums()

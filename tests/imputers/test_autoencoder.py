@@ -240,6 +240,17 @@ def test_before_a_regressor(imputer, holed, curved):
     assert model.fit(holed, curved[:, 0]).predict(holed).shape == (200,)
 
 
+@pytest.mark.parametrize("indicated", [False, True])
+def test_na_is_what_is_missing_in_nullable_frames(imputer, holed, indicated):
+    X = pd.DataFrame(holed).convert_dtypes()
+    given = clone(imputer).set_params(missing_values=pd.NA, add_indicator=indicated)
+    filled = given.fit_transform(X)
+    imputer.set_params(add_indicator=indicated)
+    np.testing.assert_array_equal(filled, imputer.fit_transform(holed))
+    if indicated:
+        np.testing.assert_array_equal(given.inverse_transform(filled), holed)
+
+
 # ---- small and odd tables
 
 
@@ -267,6 +278,29 @@ def test_rows_and_columns_without_values(imputer, holed):
         2,
         0,
     )
+
+
+def test_a_failed_fit_leaves_the_imputer_as_it_was(imputer, holed):
+    filled = imputer.fit_transform(holed)
+    with pytest.raises(ValueError, match="n_components"):
+        imputer.set_params(estimator__n_components=-1).fit(holed[:, :3])
+    np.testing.assert_array_equal(imputer.transform(holed), filled)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_no_column_has_a_value(imputer, keep):
+    nothing = np.full((5, 3), np.nan)
+    imputer.set_params(keep_empty_features=keep)
+    filled = imputer.fit_transform(nothing)
+    np.testing.assert_array_equal(filled, np.zeros((5, 3 * keep)))
+    assert imputer.estimators_ == []
+
+
+@pytest.mark.parametrize("unit", [1e200, 1e-200])
+def test_the_unit_of_the_columns_is_of_no_account(imputer, holed, unit):
+    filled = imputer.fit_transform(holed)
+    scaled = clone(imputer).fit_transform(holed * unit)
+    np.testing.assert_allclose(scaled / unit, filled, rtol=1e-4, atol=1e-6)
 
 
 def test_constant_columns(rng):

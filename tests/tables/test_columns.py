@@ -24,6 +24,21 @@ def test_kinds_can_be_told(make_table, people):
     assert (table.sample(5).dtypes == X.dtypes).all()
 
 
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
+def test_objects_that_are_numbers_are_numbers(make_table, people, gap):
+    X = people[["age", "rooms", "rent"]]
+    objects = X.astype(object)
+    objects.iloc[::7] = gap
+    table = make_table().fit(objects)
+    assert table.column_kinds_ == make_table().fit(X).column_kinds_
+    found = table.impute(objects)
+    assert set(found.dtypes) == {np.dtype(object)}
+    assert np.isfinite(found.astype(float)).all(axis=None)
+    numbers = X.astype(float)
+    numbers.iloc[::7] = np.nan
+    np.testing.assert_array_equal(table.transform(numbers), table.transform(objects))
+
+
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
@@ -44,6 +59,14 @@ def test_columns_that_nothing_can_be_learned_of(make_table, people):
     names = pd.Series(range(len(people) * 3)).astype(str)
     with pytest.raises(ValueError, match="720 categories in column 'name'"):
         make_table().fit(pd.DataFrame({"name": names, "x": range(720)}))
+
+
+def test_dates_that_are_objects_are_told_of(make_table):
+    days = pd.Series(pd.date_range("2020-01-01", periods=600))
+    for column in (days.dt.date, days.astype(str), days.dt.to_period("D")):
+        X = pd.DataFrame({"day": column, "x": np.arange(600.0)})
+        with pytest.raises(ValueError, match=r"600 categories in column 'day'.*dates"):
+            make_table().fit(X)
 
 
 def test_infinite_values_are_refused_by_name(make_table, people):

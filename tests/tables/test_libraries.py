@@ -105,6 +105,39 @@ def test_texts_where_numbers_were_are_refused_by_name(make_table, of_fit, of_row
             table.sample(given={name: "old"})
 
 
+@pytest.mark.parametrize("of", [lambda frame: frame, pl.from_pandas])
+@pytest.mark.parametrize(
+    "given", [{"age": 30.5}, {"age": 1e300}, {"flag": 2}, {"flag": "no"}]
+)
+def test_values_are_not_changed_to_those_of_a_dtype(make_table, people, of, given):
+    table = make_table().fit(of(people[["age", "flag", "rent"]]))
+    with pytest.raises(ValueError, match="given has values in column"):
+        table.sample(2, given=given)
+    assert table.sample(1, given={"age": 30.0, "flag": 0})["age"][0] == 30
+
+
+def test_unseen_categories_of_another_library_are_refused(make_table, people):
+    X = people[["city", "rent"]]
+    table = make_table(handle_unknown="error").fit(X)
+    other = pl.from_pandas(X.astype({"city": str}).assign(city="elsewhere"))
+    with pytest.raises(ValueError, match="category 'elsewhere' in column 'city'"):
+        table.transform(other)
+    with pytest.raises(ValueError, match="'elsewhere' for column 'city'"):
+        table.sample(2, given={"city": "elsewhere"})
+    lenient = make_table().fit(X)
+    assert lenient.impute(other)["city"].tolist() == ["elsewhere"] * len(X)
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_the_header_of_a_frame_is_kept(make_table, people, levels):
+    X = people[["city", "rent"]].rename_axis(columns="field")
+    X = X if levels == 1 else pd.concat({"flat": X}, axis=1)
+    table = make_table().fit(X)
+    for name, make in TABLES.items():
+        if name != "given":
+            pd.testing.assert_index_equal(make(table, X).columns, X.columns)
+
+
 def test_names_of_columns(make_table, curved):
     X = pd.DataFrame(curved)
     table = make_table(column_kinds={3: "numeric"}).fit(X)

@@ -82,6 +82,16 @@ def test_parameters_of_the_vae(make_table, people):
         make_table(vae_params={"rate": 1.0}).fit(people)
 
 
+def test_groups_are_held_out_whole(make_table, people):
+    groups = np.arange(len(people)) % 20
+    table = make_table().fit(people, groups=groups)
+    told = make_table().fit(people).vae_
+    assert table.vae_.guard_.n_groups is not None
+    assert told.guard_.n_groups is None
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        make_table().fit(people, groups=groups[1:])
+
+
 def test_other_columns_are_refused(make_table, people):
     table = make_table().fit(people)
     for other in (people[people.columns[::-1]], people.drop(columns="rent")):
@@ -145,10 +155,15 @@ def test_what_cannot_be_given(fitted):
     for given, message in [
         ({"town": "north"}, "given names the column 'town'"),
         ({"city": "east"}, r"'east' for column 'city'.*\['north', 'south'\]"),
-        ({"rent": "dear"}, "column 'rent'"),
+        ({"rent": "dear"}, "given has values in column 'rent'"),
         ({"rent": np.nan}, "missing"),
+        ({"rent": np.inf}, "given has the value inf for column 'rent'"),
+        ({"city": ["north", "south"]}, r"given has \['north', 'south'\] .* one value"),
     ]:
         with pytest.raises(ValueError, match=message):
+            fitted.sample(3, given=given)
+    for given in (pd.Series({"city": "north"}), "north", [("city", "north")]):
+        with pytest.raises(TypeError, match="given must be a dict"):
             fitted.sample(3, given=given)
     with pytest.raises(ValueError, match="n_samples"):
         fitted.sample(0)
