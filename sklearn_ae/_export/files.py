@@ -12,7 +12,11 @@ some fifty lines.
 
 import json
 import os
+from os import PathLike
 from pathlib import Path
+from typing import Any
+
+from sklearn.base import BaseEstimator
 
 from sklearn_ae._export import container
 from sklearn_ae._export.graph import NotStorable, Reader, Writer
@@ -35,7 +39,7 @@ DAMAGE = (
 )
 
 
-def save(estimator, path):
+def save(estimator: BaseEstimator, path: str | PathLike) -> None:
     """Write an estimator to a file that cannot run code when it is loaded.
 
     One file has it all: weights, parameters and random streams, so that a loaded
@@ -117,7 +121,7 @@ def _written(writer, value, estimator, what):
         ) from None
 
 
-def load(path):
+def load(path: str | PathLike) -> Any:
     """Read an estimator from a file that `save` wrote.
 
     No code runs that the file could choose: it can name parts of this package alone.
