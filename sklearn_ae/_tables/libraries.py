@@ -44,6 +44,14 @@ class _Library:
         return {**kinds, "M": "time", "m": "time"}.get(kind, "other")
 
 
+def _is_duration(item):
+    return item is None or hasattr(item, "total_seconds")
+
+
+def _of_numpy(item):
+    return item.to_timedelta64() if hasattr(item, "to_timedelta64") else item
+
+
 class Pandas(_Library):
     """Columns of a `pandas.DataFrame`."""
 
@@ -165,6 +173,9 @@ class Polars(_Library):
         polars = sys.modules["polars"]
         if like.dtype.is_temporal() and all(isinstance(item, str) for item in items):
             return polars.Series(items, dtype=polars.String).str.strptime(like.dtype)
+        if like.dtype == polars.Duration and all(map(_is_duration, items)):
+            # Which older versions of polars do not take from pandas.
+            items = np.array(list(map(_of_numpy, items)), dtype="timedelta64[ns]")
         column = polars.Series(items, strict=False)
         found = column.cast(like.dtype)
         if like.dtype.is_integer() or like.dtype == polars.Boolean:

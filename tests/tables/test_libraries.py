@@ -149,4 +149,4 @@ def test_names_of_columns(make_table, curved):
 
 def test_sparse_rows_are_refused(make_table):
     with pytest.raises(TypeError, match="X is sparse"):
-        make_table().fit(sparse.eye_array(5))
+        make_table().fit(sparse.csr_array(np.eye(5)))
