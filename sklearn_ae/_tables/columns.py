@@ -19,7 +19,7 @@ class NumericColumn:
     Parameters
     ----------
     name : str
-    library : type
+    backend : type
         A library's verbs; see `libraries`.
     column : column of the library
         The training rows'.
@@ -27,9 +27,9 @@ class NumericColumn:
 
     kind, width, is_category = "numeric", 1, False
 
-    def __init__(self, name, library, column):
-        self.name, self.library = name, library
-        self.like = library.none(column)
+    def __init__(self, name, backend, column):
+        self.name, self.backend = name, backend
+        self.like = backend.none(column)
         values = self.numbers(column)
         values = values[~np.isnan(values)]
         self.scores, self.grid = NormalScores(values), Grid(values)
@@ -49,7 +49,7 @@ class NumericColumn:
     def decode(self, block):
         """Return the column of a block: means, or draws."""
         values = self.grid.nearest(self.scores.back(block[:, 0].astype(np.float64)))
-        return self.library.of_numbers(values, self.like)
+        return self.backend.of_numbers(values, self.like)
 
 
 class CategoricalColumn:
@@ -57,7 +57,7 @@ class CategoricalColumn:
 
     Parameters
     ----------
-    name, library, column
+    name, backend, column
         As for `NumericColumn`.
 
     Attributes
@@ -70,12 +70,12 @@ class CategoricalColumn:
 
     kind, is_category = "categorical", True
 
-    def __init__(self, name, library, column):
-        self.name, self.library = name, library
-        self.like = library.none(column)
+    def __init__(self, name, backend, column):
+        self.name, self.backend = name, backend
+        self.like = backend.none(column)
         first = {}
-        gaps = library.missing(column)
-        for place, item in enumerate(library.items(column)):
+        gaps = backend.missing(column)
+        for place, item in enumerate(backend.items(column)):
             if not gaps[place]:
                 _check_category(name, item)
                 first.setdefault(item, place)
@@ -87,7 +87,7 @@ class CategoricalColumn:
                 f"{MOST_CATEGORIES}; leave it out, put rare ones together, or make "
                 "dates or numbers of them if they are such."
             )
-        self.known = library.taken(column, [first[item] for item in self.categories])
+        self.known = backend.taken(column, [first[item] for item in self.categories])
         self.codes = {item: code for code, item in enumerate(self.categories)}
 
     def encode(self, column):
@@ -96,11 +96,11 @@ class CategoricalColumn:
 
     def codes_of(self, column):
         """Return the numbers of the categories; -1 for what is missing or unseen."""
-        items = self.library.items(column)
+        items = self.backend.items(column)
         for item in items:
             _check_category(self.name, item)
         codes = np.array([self.codes.get(item, -1) for item in items], dtype=np.intp)
-        return np.where(self.library.missing(column), -1, codes)
+        return np.where(self.backend.missing(column), -1, codes)
 
     def _one_hot(self, codes):
         block = np.eye(self.width)[codes]
@@ -109,9 +109,9 @@ class CategoricalColumn:
 
     def unseen(self, column):
         """Return a category that training did not see, in a list, or an empty one."""
-        places = (self.codes_of(column) < 0) & ~self.library.missing(column)
+        places = (self.codes_of(column) < 0) & ~self.backend.missing(column)
         first = np.flatnonzero(places)[:1]
-        return self.library.items(self.library.taken(column, first))
+        return self.backend.items(self.backend.taken(column, first))
 
     def log_slope(self, column):
         """Return 0: a category has a probability."""
@@ -119,7 +119,7 @@ class CategoricalColumn:
 
     def decode(self, block):
         """Return the column of a block: the likeliest, or the drawn categories."""
-        return self.library.taken(self.known, block.argmax(axis=1))
+        return self.backend.taken(self.known, block.argmax(axis=1))
 
 
 class DiscreteColumn(CategoricalColumn):
@@ -127,9 +127,9 @@ class DiscreteColumn(CategoricalColumn):
 
     kind = "discrete"
 
-    def __init__(self, name, library, column):
-        super().__init__(name, library, column)
-        self.values = library.numbers(self.known)
+    def __init__(self, name, backend, column):
+        super().__init__(name, backend, column)
+        self.values = backend.numbers(self.known)
 
     def codes_of(self, column):
         """Return the numbers of the nearest values; -1 for what is missing."""
@@ -140,7 +140,7 @@ class DiscreteColumn(CategoricalColumn):
 
 def _finite_numbers(owner, column):
     try:
-        numbers = owner.library.numbers(column)
+        numbers = owner.backend.numbers(column)
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"X has values that are no numbers in column {owner.name!r}, which had "
@@ -169,30 +169,30 @@ def _sorted(items):
         return list(items)
 
 
-def inferred_kind(library, column):
+def inferred_kind(backend, column):
     """Return the kind of a column that the user said nothing of."""
-    kind = library.kind(column)
+    kind = backend.kind(column)
     if kind in ("boolean", "other"):
         return "categorical"
-    numbers = library.numbers(column)
+    numbers = backend.numbers(column)
     numbers = numbers[~np.isnan(numbers)]
     n_values = len(np.unique(numbers))
     is_few = n_values <= MOST_DISCRETE and len(numbers) >= ROWS_PER_VALUE * n_values
     return "discrete" if is_few else "numeric"
 
 
-def built_column(kind, name, library, column):
+def built_column(kind, name, backend, column):
     """Return the column of a kind, fitted to the training rows'."""
-    if library.missing(column).all():
+    if backend.missing(column).all():
         raise ValueError(
             f"X has no value in column {name!r}, of which TableVAETransformer can then "
             "learn nothing; leave the column out."
         )
-    kind = kind or inferred_kind(library, column)
-    if kind != "categorical" and library.kind(column) == "other":
+    kind = kind or inferred_kind(backend, column)
+    if kind != "categorical" and backend.kind(column) == "other":
         raise ValueError(
             f"column_kinds says {kind!r} of column {name!r}, which has no numbers but "
             f"{column.dtype}; turn them into numbers, or say 'categorical'."
         )
     classes = (NumericColumn, DiscreteColumn, CategoricalColumn)
-    return dict(zip(KINDS, classes, strict=True))[kind](name, library, column)
+    return dict(zip(KINDS, classes, strict=True))[kind](name, backend, column)

@@ -248,8 +248,8 @@ class Arrays(_Library):
 
 def library_of(X):
     """Return the library of a frame; what is no frame is taken for an array."""
-    for name, library in (("pandas", Pandas), ("polars", Polars)):
+    for name, backend in (("pandas", Pandas), ("polars", Polars)):
         module = sys.modules.get(name)
         if module is not None and isinstance(X, module.DataFrame):
-            return library
+            return backend
     return Arrays

@@ -13,7 +13,7 @@ class Table:
 
     Parameters
     ----------
-    library : type
+    backend : type
         The verbs of the training rows' library; see `libraries`.
     header : list or index of pandas
         Names of the columns, in their order.
@@ -23,11 +23,11 @@ class Table:
         Kinds by name, of the columns of which the user said one.
     """
 
-    def __init__(self, library, header, columns, kinds):
-        self.library = library
+    def __init__(self, backend, header, columns, kinds):
+        self.backend = backend
         self.header, self.names = header, list(header)
         self.columns = [
-            built_column(kinds.get(name), name, library, column)
+            built_column(kinds.get(name), name, backend, column)
             for name, column in zip(self.names, columns, strict=True)
         ]
         # Numbers first, then the blocks of categories.
@@ -51,13 +51,13 @@ class Table:
             [(part, place) for part, place in parts if place.start < place.stop]
         )
 
-    def read(self, library, X):
+    def read(self, backend, X):
         """Return the columns of X, which may be of another library than the fit's."""
-        found = library.columns(X)
-        if library is self.library:
+        found = backend.columns(X)
+        if backend is self.backend:
             return found
         return [
-            self.column_of(column, library.items(given), library.missing(given))
+            self.column_of(column, backend.items(given), backend.missing(given))
             for column, given in zip(self.columns, found, strict=True)
         ]
 
@@ -70,7 +70,7 @@ class Table:
             None if gap else item for item, gap in zip(items, missing, strict=True)
         ]
         try:
-            return self.library.of_items(items, column.like)
+            return self.backend.of_items(items, column.like)
         except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(
                 f"{owner} has values in column {column.name!r} that are not of its "
@@ -147,4 +147,4 @@ class Table:
 
     def frame(self, columns, index=None):
         """Return a table of columns; of pandas, with an index."""
-        return self.library.frame(columns, self.header, index)
+        return self.backend.frame(columns, self.header, index)

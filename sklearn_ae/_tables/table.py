@@ -188,10 +188,10 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
         """
         check_parameters(self)
         with unchanged_on_error(self):
-            library, X = self._checked(X, reset=True)
+            backend, X = self._checked(X, reset=True)
             header = self._header(X)
             kinds = self._kinds(list(header))
-            self._table = Table(library, header, library.columns(X), kinds)
+            self._table = Table(backend, header, backend.columns(X), kinds)
             self.column_kinds_ = {
                 column.name: column.kind for column in self._table.columns
             }
@@ -200,7 +200,7 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
                 for column in self._table.columns
                 if column.is_category
             }
-            rows = self._encoded(self._table.read(library, X))
+            rows = self._encoded(self._table.read(backend, X))
             self.vae_ = self._vae().fit(rows, groups=groups)
             self.n_components_ = self.vae_.n_components_
         return self

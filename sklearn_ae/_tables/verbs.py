@@ -1,5 +1,6 @@
 """What a fitted model of tables does: codes, and tables from codes, gaps and draws."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,16 +32,17 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _checked(self, X, *, reset):
         """Return X's library and X: a frame as it is, anything else as numbers."""
-        library = library_of(X)
+        backend = library_of(X)
         if issparse(X):
             raise TypeError(
                 f"X is sparse, which {type(self).__name__} does not take: a table has "
                 "columns of several kinds; use X.toarray(), or VAETransformer."
             )
-        if library is Arrays:
-            return library, check_rows(self, X, reset=reset)
+        if backend is Arrays:
+            return backend, check_rows(self, X, reset=reset)
         names = list(X.columns)
-        twice = [name for name in names if names.count(name) > 1]
+        counts = Counter(names)
+        twice = [name for name in names if counts[name] > 1]
         if twice:
             raise ValueError(
                 f"X has {len(twice)} columns that share a name, {twice[0]!r} among "
@@ -52,13 +54,13 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 f"{type(self).__name__} needs at least {1 + reset} and 1."
             )
         validate_data(self, X, reset=reset, skip_check_array=True)
-        return library, X
+        return backend, X
 
     def _columns(self, X):
         """Return X's columns, and its index if it has one."""
         check_is_fitted(self)
-        library, X = self._checked(X, reset=False)
-        return self._table.read(library, X), getattr(X, "index", None)
+        backend, X = self._checked(X, reset=False)
+        return self._table.read(backend, X), getattr(X, "index", None)
 
     def _encoded(self, columns):
         if self.handle_unknown == "error":
@@ -182,9 +184,9 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             rows = self.vae_.impute(rows, n_draws=1, random_state=random_state)[0]
         else:
             rows = self.vae_.impute(rows)
-        library = self._table.library
+        backend = self._table.backend
         completed = [
-            library.completed(column, library.missing(column), decoded)
+            backend.completed(column, backend.missing(column), decoded)
             for column, decoded in zip(columns, self._table.decode(rows), strict=True)
         ]
         return self._table.frame(completed, index)
@@ -246,7 +248,7 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         decoded = dict(zip(self._table.names, self._table.decode(rows), strict=True))
         first = np.zeros(n_samples, dtype=np.intp)
         for name, column in known.items():
-            decoded[name] = self._table.library.taken(column, first)
+            decoded[name] = self._table.backend.taken(column, first)
         return self._table.frame(list(decoded.values()))
 
     def score_samples(self, X: ArrayLike, *, n_draws: int = SCORE_DRAWS) -> np.ndarray:
