@@ -22,7 +22,7 @@ FLOATS = [np.float64, np.float32, np.float16, np.longdouble]
 WHOLE = [np.bool_, *(np.dtype(code).type for code in np.typecodes["AllInteger"])]
 
 
-def check_rows(estimator, X, *, reset):
+def check_rows(estimator, X, *, reset, fewest=2):
     """Return X as a 2-D array of float32 or float64, with NaN for what is missing.
 
     Large tables of whole numbers stay what they are, for there is no copy of them.
@@ -32,7 +32,7 @@ def check_rows(estimator, X, *, reset):
     libraries, on any device. Sparse X becomes `SparseRows`, of finite values.
 
     With `reset` the estimator takes over X's number of features and their names, and
-    what kind of array it is; at least two rows are needed, with some value in each
+    what kind of array it is; at least `fewest` rows are needed, with some value in each
     column. Without it number and names must match those of ``fit``.
     """
     n_dimensions = getattr(X, "ndim", 2)
@@ -54,7 +54,7 @@ def check_rows(estimator, X, *, reset):
             accept_sparse="csr",
             dtype=FLOATS + WHOLE,
             reset=reset,
-            ensure_min_samples=1 + reset,
+            ensure_min_samples=fewest if reset else 1,
             ensure_all_finite="allow-nan",
         )
     if issparse(X):

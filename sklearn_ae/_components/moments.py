@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_ae._inference import check_finite, chunks
+from sklearn_ae._rows.joined import JoinedRows, own_rows, summed
 from sklearn_ae._utils import own_modes
 
 
@@ -57,12 +58,14 @@ def code_moments(net, X, prepare, n_rows, unit, weights=None):
     feature_sums = np.zeros(n_features)
     mixed = np.zeros((n_features, n_components))
     with own_modes(inference=True):
-        for rows, x in chunks(net, X, prepare, n_rows):
+        for rows, x in chunks(net, own_rows(X), prepare, n_rows):
             inner = net.module_.inner_codes(x)
             codes = check_finite(inner.cpu().numpy()).astype(np.float64)
             if offset is None:
                 # Next to the mean, so that nothing cancels.
                 offset = codes.mean(axis=0)
+                if isinstance(X, JoinedRows):
+                    offset = X.ranks.agreed(offset)
             codes -= offset
             x = x.nan_to_num() / unit
             near = inner - inner.new_tensor(offset)
@@ -74,6 +77,9 @@ def code_moments(net, X, prepare, n_rows, unit, weights=None):
             products += codes.T @ weighed
             feature_sums += weighed_x.sum(0).cpu().numpy()
             mixed += (weighed_x.T @ near).cpu().numpy()
+    sums, products, feature_sums, mixed = summed(
+        X, sums, products, feature_sums, mixed
+    )
     total = len(X) if weights is None else weights.sum()
     centre = sums / total
     return Moments(

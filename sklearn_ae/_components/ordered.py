@@ -283,7 +283,7 @@ class OrderedFitting(AutoencoderFitting):
                 function(x.to(net.device)).cpu().numpy()
                 for x in parts_of(rows, ROWS_TOGETHER)
             ]
-        return np.concatenate(parts).astype(np.float64)
+        return self._ranks.agreed(np.concatenate(parts).astype(np.float64))
 
     # ---- after training
 

@@ -22,6 +22,7 @@ from sklearn_ae._estimators.absent import WithoutLoadings
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._inference import apply_in_chunks, check_finite, chunk_rows
 from sklearn_ae._pca.start import centred_float32, centred_or_infinite
+from sklearn_ae._rows.joined import JoinedRows
 from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._utils import (
     RandomStateLike,
@@ -77,7 +78,7 @@ class BaseAutoencoder(
         """
         if continued or self.init != "pca" or self.net_.module_.codes_bend:
             return False
-        if isinstance(X, SparseRows):
+        if isinstance(X, SparseRows | JoinedRows):
             return True
         with np.errstate(over="ignore", invalid="ignore"):
             return bool(np.isfinite(X.sum()))

@@ -23,7 +23,7 @@ class AutoencoderFitting(Fitting):
         if continued or not can_judge(self, rows):
             return "unknown"
         rng = np.random.RandomState(seed)
-        self.verdict_ = self._look(chosen_rows(rows, rng), rng)
+        self.verdict_ = self._ranks.agreed(self._look(chosen_rows(rows, rng), rng))
         self._say(self.verdict_)
         return self.verdict_.finding
 

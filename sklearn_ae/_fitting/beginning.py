@@ -6,6 +6,8 @@ from abc import ABCMeta, abstractmethod
 import numpy as np
 from sklearn.base import clone
 
+from sklearn_ae._distributed.joining import ALONE
+from sklearn_ae._distributed.ranks import OneProcess, Ranks
 from sklearn_ae._fitting.guard import Guarding
 from sklearn_ae._fitting.parameters import Parameters
 from sklearn_ae._modules.links import DomainError
@@ -25,6 +27,8 @@ class Beginning(Guarding, Parameters, metaclass=ABCMeta):
     Warning: this class should not be used directly. Use derived classes instead.
     """
 
+    # Who fits, and has rows.
+    _ranks: OneProcess | Ranks = ALONE
     # Rows of calls that have begun no training yet, if there are any.
     _gathered = None
 
@@ -75,13 +79,14 @@ class Beginning(Guarding, Parameters, metaclass=ABCMeta):
         # Before the PCA, which may take long.
         self._chosen_device()
         rng = random_stream(self.random_state)
-        self._stream = np.random.RandomState(rng.randint(2**31))
+        seed = self._ranks.agreed(rng.randint(2**31))
+        self._stream = np.random.RandomState(seed)
         self._chooser = RowChooser()
         self._n_asked = self.n_components
         self._gathered = None
         n_columns = self._n_columns(X)
         start, rows = fit_start(X, n_columns, self.init, self._stream, weights)
-        start = self._start_of(start, X)
+        start = self._start_of(self._ranks.agreed(start), X)
         self.n_components_ = len(start.variances)
         self.mean_ = start.mean
         self._unit = start.scale
@@ -110,7 +115,8 @@ class Beginning(Guarding, Parameters, metaclass=ABCMeta):
 
     def _new_net(self, factory):
         device, callbacks = self._chosen_device(), self._training_callbacks()
-        return make_net(self, factory, device, callbacks, self._stream.randint(2**31))
+        seed, kind = self._stream.randint(2**31), self._ranks.new_net
+        return make_net(self, factory, device, callbacks, seed, kind)
 
     def _chosen_device(self):
         return choose_device(self.device, type(self).__name__)

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
+from sklearn_ae._distributed.joining import refuse_alone, taking_part
 from sklearn_ae._fitting.beginning import Beginning
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
 from sklearn_ae._inference import chunk_rows, chunks, thinned
@@ -170,9 +171,11 @@ class Fitting(Beginning, metaclass=ABCMeta):
             told_to_callbacks(self, X, y, sample_weight),
             unchanged_on_error(self),
             own_modes(inference=False),
+            taking_part(self, X_val=X_val, groups=groups, sample_weight=sample_weight),
         ):
             continued = self.warm_start and self._has_begun()
-            X = check_rows(self, X, reset=not continued)
+            X = check_rows(self, X, reset=not continued, fewest=self._ranks.fewest_rows)
+            X = self._ranks.joined(self, X)
             check_validation(self)
             X, told = told_by(self, X, y, X_val, groups, sample_weight)
             if continued:
@@ -243,6 +246,7 @@ class Fitting(Beginning, metaclass=ABCMeta):
         KeyboardInterrupt
             As for `fit`.
         """
+        refuse_alone(self, "partial_fit")
         first, begins = not hasattr(self, "net_"), not self._has_begun()
         with (
             told_to_callbacks(self, X, y, sample_weight, keeps_axes=not begins),

@@ -135,7 +135,8 @@ class GenerativeFitting(Fitting):
         rng = np.random.RandomState(seed)
         some_rows = chosen_rows(rows, rng)
         whitening = self._whitening(some_rows)
-        self.verdict_ = look_for_likelihood(some_rows, *whitening, rng)
+        verdict = look_for_likelihood(some_rows, *whitening, rng)
+        self.verdict_ = self._ranks.agreed(verdict)
         self._say(self.verdict_)
         finding = self.verdict_.finding
         if finding == "pca" and not cost.has_one_variance:
@@ -277,7 +278,7 @@ class GenerativeFitting(Fitting):
             parts = [
                 function(x.to(device)).cpu().numpy() for x in parts_of(rows, n_rows)
             ]
-        return np.concatenate(parts).astype(np.float64)
+        return self._ranks.agreed(np.concatenate(parts).astype(np.float64))
 
     def _moments_over(self, rows):
         """Return means and deviations of centred rows' codes, on the prior's scale."""

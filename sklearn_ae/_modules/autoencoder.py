@@ -56,6 +56,9 @@ class TwoPaths(nn.Module):
         Whether those are nats.
     training_generator : torch.Generator or None
         What random draws in training come from; None is torch's own.
+    part : tuple of (int, Tensor) or None
+        How many rows a batch has of which `forward` gets some, and where these are.
+        Draws are for the batch. None for whole batches.
     """
 
     networks_on = True
@@ -64,6 +67,7 @@ class TwoPaths(nn.Module):
     natural_scale = 1.0
     is_in_nats = False
     training_generator = None
+    part = None
 
     def __init__(
         self,
@@ -330,6 +334,17 @@ class TwoPaths(nn.Module):
         if self.training:
             return self.training_generator
         return torch.Generator(x.device).manual_seed(VALIDATION_SEED)
+
+    def _drawn_for_rows(self, draw, x, *shape, generator):
+        """Return float32 draws of such a shape for each row of a batch."""
+        n_rows = len(x) if self.part is None else self.part[0]
+        drawn = draw(
+            (n_rows, *shape),
+            generator=generator,
+            device=x.device,
+            dtype=torch.float32,
+        )
+        return drawn if self.part is None else drawn[self.part[1]]
 
     def _over_observed(self, row_loss, x, parameter, missing):
         """Return the loss of each row, summed over its observed values."""

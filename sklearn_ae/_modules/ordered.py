@@ -156,17 +156,12 @@ class OrderedAutoencoder(Autoencoder):
 
     def _drawn(self, code, generator):
         """Return the columns in use of each row: drawn, or of all numbers in turn."""
-        n_rows = len(code)
         if self.training:
-            height = torch.rand(
-                (n_rows, 1),
-                generator=generator,
-                device=code.device,
-                dtype=torch.float32,
-            )
+            height = self._drawn_for_rows(torch.rand, code, 1, generator=generator)
         else:
             # Shares of the golden section are spread evenly, however many there are.
-            steps = torch.arange(n_rows, device=code.device, dtype=torch.float32)
+            steps = torch.arange(len(code), device=code.device)
+            steps = (steps if self.part is None else self.part[1]).to(torch.float32)
             height = torch.frac(0.5 + 0.618034 * steps)[:, None]
         return (height < self.in_use).to(code.dtype)
 

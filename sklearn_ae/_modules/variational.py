@@ -123,8 +123,8 @@ class VariationalAutoencoder(TwoPaths):
 
     def reparameterised(self, mean, log_variance, generator):
         """Draw one code a row: the mean plus standard deviations of normal noise."""
-        noise = torch.randn(
-            mean.shape, generator=generator, device=mean.device, dtype=mean.dtype
+        noise = self._drawn_for_rows(
+            torch.randn, mean, mean.shape[1], generator=generator
         )
         return torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
 
@@ -145,11 +145,8 @@ class VariationalAutoencoder(TwoPaths):
         weight = self.kl_weight if self.training else self.beta
         prior = self.prior.given(self.posterior)
         if self.n_draws > 1:
-            noise = torch.randn(
-                (len(x), self.n_draws, mean.shape[1]),
-                generator=generator,
-                device=x.device,
-                dtype=x.dtype,
+            noise = self._drawn_for_rows(
+                torch.randn, x, self.n_draws, mean.shape[1], generator=generator
             )
             weights, _ = self._log_weights(
                 x, missing, mean, log_variance, noise, prior, weight

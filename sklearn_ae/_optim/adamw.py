@@ -175,6 +175,11 @@ class FlatAdamW(torch.optim.Optimizer):
             flat.release()
         self._flats = None
 
+    def gradients(self):
+        """Return the buffers of all gradients, which may be changed in place."""
+        self._gather()
+        return [flat.gradients for flat in self._flats if flat.gradients is not None]
+
     def _divisor(self):
         """Return what gradients are divided by for the largest norm, or None."""
         max_norm = self.defaults["max_grad_norm"]

@@ -20,6 +20,7 @@ from sklearn_ae._rows.axes import (
     randomized_axes,
 )
 from sklearn_ae._rows.columns import squared_distances
+from sklearn_ae._rows.joined import JoinedRows, own_rows, summed
 from sklearn_ae._rows.sparse import MOST_TOGETHER, SparseRows
 
 # Rows over columns from which the covariance, of so many columns at most, is the
@@ -56,8 +57,20 @@ def has_cheap_covariance(shape):
     return n_features <= MOST_COVARIED and n_rows >= LONG * n_features
 
 
+def is_by_covariance(X):
+    """Whether principal axes of complete rows come from their covariance.
+
+    So do those of rows that several processes have: it is all they need to send.
+    """
+    return isinstance(X, JoinedRows) or has_cheap_covariance(X.shape)
+
+
 def _centred_chunks(X, mean, unit, weights):
-    """Yield chunks of centred rows over the unit, and their weights."""
+    """Yield chunks of centred rows over the unit, and their weights.
+
+    Those of this process.
+    """
+    X = own_rows(X)
     n_rows = min(CHUNK, max(1, CHUNK_NUMBERS // X.shape[1]))
     for first in range(0, len(X), n_rows):
         rows = slice(first, first + n_rows)
@@ -91,6 +104,7 @@ def scales_alone(X, mean, unit, n_components, weights=None):
         counts += each @ ~missing
         chunk[missing] = 0.0
         squares += np.einsum("i,ij,ij->j", each, chunk, chunk)
+    squares, counts = summed(X, squares, counts)
     return _without_axes(np.sqrt(squares / np.maximum(counts - 1, 1)), n_components)
 
 
@@ -119,6 +133,7 @@ def axes_of_covariance(X, mean, unit, n_components, weights=None, filled=False):
             sums += each @ chunk
             chunk *= np.sqrt(each)[:, np.newaxis]
         products += chunk.T @ chunk
+    products, sums = summed(X, products, sums)
     if weights is not None:
         n_rows = weights.sum()
     # The mean was rounded to X's dtype.

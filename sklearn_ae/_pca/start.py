@@ -17,12 +17,13 @@ from sklearn_ae._pca.axes import (
     axes_of_covariance,
     axes_of_rows,
     axes_of_sparse_rows,
-    has_cheap_covariance,
+    is_by_covariance,
     noise_of,
     scales_alone,
 )
 from sklearn_ae._pca.large import axes_of_table, has_axes_by_blocks
 from sklearn_ae._rows.columns import column_sums, highest, lowest
+from sklearn_ae._rows.joined import JoinedRows, own_rows, summed
 from sklearn_ae._rows.lazy import LazyRows
 from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._rows.stored import StoredRows, floating_dtype, is_large, slices_of
@@ -170,8 +171,9 @@ def column_means(X, weights=None):
 def _means_of_observed(X, weights):
     """Return the column means of a table, which is read a block at a time if large."""
     sums, counts = 0.0, 0.0
-    for rows in slices_of(X):
-        part = X[rows]
+    own = own_rows(X)
+    for rows in slices_of(own):
+        part = own[rows]
         each = None if weights is None else weights[rows]
         of_part = _summed(part, each)
         count = len(part) if each is None else each.sum()
@@ -180,6 +182,7 @@ def _means_of_observed(X, weights):
             of_part = _summed(part, each, is_there)
             count = _summed(is_there, each)
         sums, counts = sums + of_part, counts + count
+    sums, counts = summed(X, sums, counts)
     return sums / counts
 
 
@@ -223,6 +226,8 @@ def centred_rows(X, mean):
 
     Rows of sparse X stay sparse about -mean, those of large X stay where they are.
     """
+    if isinstance(X, JoinedRows):
+        return X.with_local(centred_rows(X.local, mean))
     if is_large(X):
         centred = StoredRows(X, mean)
         # One pass for both: the table may be on a disk.
@@ -281,7 +286,7 @@ def fit_start(X, n_components, init, random_state, weights=None):
     is_incomplete = misses_values(rows)
     if init == "random":
         axes = scales_alone(X, mean, unit, n_components, weights)
-    elif has_cheap_covariance(X.shape) and not is_incomplete:
+    elif is_by_covariance(X) and not is_incomplete:
         axes = axes_of_covariance(X, mean, unit, n_components, weights)
     elif isinstance(rows, StoredRows) and has_axes_by_blocks(rows, n_components):
         axes = axes_of_table(X, rows, unit, n_components, random_state, weights)

@@ -2,12 +2,17 @@
 
 import numpy as np
 
+from sklearn_ae._rows.joined import JoinedRows, own_rows, summed
 from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._rows.stored import floating_dtype, in_floats, slices_of
 
 
 def blocks_of(X):
-    """Yield rows, as floats, of sparse or large tables some at a time."""
+    """Yield the rows of this process, of sparse or large tables some at a time.
+
+    As floats.
+    """
+    X = own_rows(X)
     if isinstance(X, SparseRows):
         yield from X.blocks()
         return
@@ -18,6 +23,8 @@ def blocks_of(X):
 
 def lowest(X):
     """Return the lowest value of each column; NaN does not count."""
+    if isinstance(X, JoinedRows):
+        return X.ranks.all_min(lowest(X.local))
     if isinstance(X, SparseRows):
         return X.matrix.min(axis=0).toarray().ravel()
     return in_floats(np.fmin.reduce(X))
@@ -25,6 +32,8 @@ def lowest(X):
 
 def highest(X):
     """Return the highest value of each column; NaN does not count."""
+    if isinstance(X, JoinedRows):
+        return X.ranks.all_max(highest(X.local))
     if isinstance(X, SparseRows):
         return X.matrix.max(axis=0).toarray().ravel()
     return in_floats(np.fmax.reduce(X))
@@ -35,7 +44,9 @@ def n_equal(X, value):
     if isinstance(X, SparseRows):
         n_stored = np.count_nonzero(X.matrix.data == value)
         return n_stored + (X.size - X.matrix.nnz) * (value == 0)
-    return sum(np.count_nonzero(value == X[rows]) for rows in slices_of(X))
+    own = own_rows(X)
+    count = sum(np.count_nonzero(value == own[rows]) for rows in slices_of(own))
+    return int(summed(X, count)[0])
 
 
 def column_sums(X, weights=None):

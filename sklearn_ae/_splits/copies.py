@@ -6,6 +6,7 @@ they would speak for it, and several copies there would count as independent evi
 
 import numpy as np
 
+from sklearn_ae._rows.joined import JoinedRows
 from sklearn_ae._rows.sparse import SparseRows
 
 # Values whose hashes are computed at a time, few enough for a processor's cache.
@@ -47,6 +48,10 @@ def row_hashes(rows):
     .. [1] Lemire, D. & Kaser, O. (2014). Strongly universal string hashing is fast.
        The Computer Journal 57(11), 1624-1638.
     """
+    if isinstance(rows, JoinedRows):
+        return rows.gathered(row_hashes(np.asarray(rows.local)).view(np.int64)).view(
+            np.uint64
+        )
     n_rows, n_features = rows.shape
     factors = np.random.default_rng(0).integers(
         2**64, size=(n_features, 2), dtype=np.uint64

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import Dataset
 
 from sklearn_ae._inference import thinned
+from sklearn_ae._rows.joined import JoinedRows
 from sklearn_ae._rows.lazy import LazyRows
 from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._weights import resampled
@@ -47,7 +48,7 @@ class Rows(Dataset):
     @classmethod
     def for_device(cls, data, device, valid=None, **known):
         """Keep rows on the device if they fit there, else on the host."""
-        if isinstance(data, SparseRows) or not fits(data, device):
+        if isinstance(data, SparseRows | JoinedRows) or not fits(data, device):
             return cls(data, valid, device, **known)
         if isinstance(data, LazyRows) and device.type == "cpu":
             return cls(data, valid, device, **known)

@@ -228,13 +228,7 @@ class Net(NeuralNet):
         self.module_.incomplete = rows.is_incomplete
         self.module_.precision = self.precision
         self.max_epochs = epochs
-        self.steps_ = Steps(
-            self.module_,
-            self.criterion_,
-            self._zero_grad_optimizer,
-            epochs * n_batches,
-            kind=self.steps,
-        )
+        self.steps_ = self._new_steps(self.module_, self.criterion_, epochs * n_batches)
         try:
             self.partial_fit(rows)
         finally:
@@ -245,6 +239,10 @@ class Net(NeuralNet):
             # The last one is what names of checkpoints may be made of.
             del epoch["batches"][:-1]
         return self.interrupted_
+
+    def _new_steps(self, module, criterion, n_steps):
+        zero_grad = self._zero_grad_optimizer
+        return Steps(module, criterion, zero_grad, n_steps, kind=self.steps)
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Run skorch's loop, and remember whether it was cut short by Ctrl-C."""

@@ -65,6 +65,8 @@ NET_CHOICES = {
     "precision": ("float32", "bfloat16"),
     "steps": ("auto", "plain", "recorded"),
 }
+# Those that are not about the net, but about who trains it.
+WHO_TRAINS = ("distributed", "distributed_timeout")
 # What may be set of the batches, which are slices of one tensor.
 BATCH_PARAMS = ("iterator_train__shuffle", "iterator_valid__batch_size")
 OF_DATA_LOADERS = ("dataset", "drop_last", "iterator", "num_workers", "pin_memory")
@@ -93,7 +95,8 @@ def _check_known(name, optimizer, start):
         raise ValueError(
             f"{start} cannot set {name!r}: the optimizer takes {', '.join(known)}."
         )
-    known = {*inspect.signature(NeuralNet).parameters, *NET_CHOICES, "max_grad_norm"}
+    known = {*inspect.signature(NeuralNet).parameters, *NET_CHOICES, *WHO_TRAINS}
+    known |= {"max_grad_norm"}
     known -= {*OWN_NET_PARAMS, *NET_OWNERS, "dataset", "kwargs"}
     if owner in NET_OWNERS if is_nested else name in known:
         return
@@ -126,7 +129,7 @@ def _check_net_params(given, optimizer, owner):
             )
 
 
-def make_net(estimator, factory, device, callbacks, seed):
+def make_net(estimator, factory, device, callbacks, seed, kind=Net):
     """Return the net that trains an estimator's module, initialised.
 
     Parameters
@@ -142,12 +145,15 @@ def make_net(estimator, factory, device, callbacks, seed):
         Those that the estimator's own options need.
     seed : int
         Seeds the weights.
+    kind : callable, default=Net
+        Makes the net.
     """
     given = dict(estimator.net_params or {})
     optimizer = estimator.optimizer
     if isinstance(optimizer, str):
         optimizer = OPTIMIZERS[optimizer]
     _check_net_params(given, optimizer, type(estimator).__name__)
+    given = {name: given[name] for name in given if name not in WHO_TRAINS}
     own = renewed(estimator.callbacks or [])
     check_callbacks(own)
     settings = {
@@ -164,7 +170,7 @@ def make_net(estimator, factory, device, callbacks, seed):
         "verbose": int(estimator.verbose),
     }
     ours = {"module__seed": seed, "module__device": device}
-    net = Net(factory, **{**settings, **given, **ours})
+    net = kind(factory, **{**settings, **given, **ours})
     return net.initialize()
 
 
