@@ -127,6 +127,8 @@ def fitted_so_far(estimator, X, sample_weight, keeps_axes):
     """
     twin = copy.copy(estimator)
     twin._progress = None
+    # Of the rows of this process alone: another may have nobody to be told.
+    vars(twin).pop("_ranks", None)
     vars(twin).update(_what_changes(estimator))
     twin._forget_comparison()
     X = check_rows(twin, X, reset=False)

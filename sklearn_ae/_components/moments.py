@@ -77,9 +77,7 @@ def code_moments(net, X, prepare, n_rows, unit, weights=None):
             products += codes.T @ weighed
             feature_sums += weighed_x.sum(0).cpu().numpy()
             mixed += (weighed_x.T @ near).cpu().numpy()
-    sums, products, feature_sums, mixed = summed(
-        X, sums, products, feature_sums, mixed
-    )
+    sums, products, feature_sums, mixed = summed(X, sums, products, feature_sums, mixed)
     total = len(X) if weights is None else weights.sum()
     centre = sums / total
     return Moments(

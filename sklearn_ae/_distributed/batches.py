@@ -38,10 +38,9 @@ class ShardBatches(Batches):
 
     def __init__(self, dataset, batch_size, shuffle=False, generator=None):
         super().__init__(dataset, batch_size, shuffle, generator)
-        local = self.data.local
-        if not isinstance(local, LazyRows) and fits(local, self.device):
-            local = torch.from_numpy(local).to(self.device)
-        self.local = local
+        if self.data.resident is None:
+            self.data.resident = _where_it_fits(self.data.local, self.device)
+        self.local = self.data.resident
 
     def even_size(self):
         """Return the size of parts that are padded; None where they are not."""
@@ -86,6 +85,14 @@ class ShardBatches(Batches):
             return as_tensor(self.local[positions]).to(self.device)
         positions = torch.from_numpy(positions).to(self.local.device)
         return self.local.index_select(0, positions).to(self.device)
+
+
+def _where_it_fits(rows, device):
+    """Return rows on a device; large tables stay where they are."""
+    if isinstance(rows, LazyRows):
+        return rows
+    rows = torch.from_numpy(np.ascontiguousarray(rows))
+    return rows.to(device) if fits(rows, device) else rows
 
 
 class _Part:

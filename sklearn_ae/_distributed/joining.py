@@ -9,6 +9,7 @@ from torch import distributed
 from sklearn_ae._distributed.ranks import OneProcess, Ranks
 
 ALONE = OneProcess()
+START = "net_params={'distributed': True}"
 # Seconds to wait for other ranks: as long as torch does.
 TIMEOUT = 1800.0
 # What parameters have to be, those that an estimator has of them, and what a call may
@@ -45,10 +46,12 @@ def taking_part(estimator, **given):
     if not options.get("distributed", False):
         yield
         return
-    _check_supported(estimator, given)
+    _check_group()
     ranks = Ranks(_timeout(options))
     try:
         ranks.meet()
+        # Only now: what one rank was given the others may not have been.
+        _check_supported(estimator, given)
         estimator._ranks = ranks
         yield
         estimator.net_ = estimator.net_.as_alone()
@@ -78,7 +81,6 @@ def _timeout(options):
 
 
 def _check_supported(estimator, given):
-    start = "net_params={'distributed': True}"
     if estimator.net_params["distributed"] is not True:
         raise ValueError(
             "'distributed' of net_params must be True or False. Got "
@@ -86,21 +88,20 @@ def _check_supported(estimator, given):
         )
     for name, value in given.items():
         if value is not None:
-            raise ValueError(f"{start} does not take {name}; leave it out.")
+            raise ValueError(f"{START} does not take {name}; leave it out.")
     for name, needed in NEEDED.items():
         value = getattr(estimator, name, needed)
         is_right = isinstance(value, type(needed) | int) and value == needed
         if not is_right and value is not needed:
             raise ValueError(
-                f"{start} needs {name}={needed!r}. Got {name}={value!r} instead."
+                f"{START} needs {name}={needed!r}. Got {name}={value!r} instead."
             )
-    _check_group(start)
 
 
-def _check_group(start):
+def _check_group():
     if not distributed.is_available():
         raise RuntimeError(
-            f"{start} needs torch.distributed, which this build of torch lacks."
+            f"{START} needs torch.distributed, which this build of torch lacks."
         )
     if distributed.is_initialized():
         return
@@ -108,6 +109,6 @@ def _check_group(start):
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         advice = ""
     raise RuntimeError(
-        f"{start} needs a process group, and none is up in this process: {advice}call "
+        f"{START} needs a process group, and none is up in this process: {advice}call "
         "torch.distributed.init_process_group('gloo'), or 'nccl' for GPUs, before fit."
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from sklearn_ae._distributed.batches import ShardBatches, TermsOfPart
 from sklearn_ae._training.batches import Batches
@@ -48,6 +49,13 @@ class DataParallelNet(Net):
     def initialize_module(self):
         """Make the module, the same on every rank."""
         super().initialize_module()
+        for part in self.module_.modules():
+            if isinstance(part, _BatchNorm):
+                raise ValueError(
+                    "net_params={'distributed': True} takes no batch normalisation, "
+                    "whose statistics would be those of one rank's rows; use layer or "
+                    f"group normalisation. Got {part!r} among the layers."
+                )
         weights = self.module_.state_dict()
         self.module_.load_state_dict(self.ranks.agreed(weights))
         return self
@@ -107,9 +115,7 @@ class DataParallelNet(Net):
             self._clip_gradients()
             self._step_optimizer(None)
         sums, rest = self.steps_.take_sums(), others.take_totals()
-        return {
-            name: sums.get(name, 0.0) + rest.get(name, 0.0) for name in sums | rest
-        }
+        return {name: sums.get(name, 0.0) + rest.get(name, 0.0) for name in sums | rest}
 
     @torch.no_grad()
     def _add_up_gradients(self):

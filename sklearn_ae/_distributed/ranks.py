@@ -13,6 +13,10 @@ from sklearn_ae._training.net import Net
 
 # What the store has of a rank that has raised, by the name of the fit's group.
 FAILED = "sklearn_ae/failed/{}"
+# Most features, whose covariances all ranks have in double precision: 800 MB.
+MOST_FEATURES = 10_000
+# Values of parameters that are the same where they are equal.
+PLAIN = (bool, int, float, str, type(None))
 
 
 class LostRanksError(RuntimeError):
@@ -62,6 +66,9 @@ class Ranks:
 
     def new_net(self, *args, **kwargs):
         """Return a net whose steps are those of all ranks together."""
+        if not self.is_first:
+            # One line an epoch is enough.
+            kwargs["verbose"] = 0
         return DataParallelNet(*args, ranks=self, **kwargs)
 
     # ---- beginning and end
@@ -184,14 +191,14 @@ class Ranks:
             "numbers of features": X.shape[1],
             "dtypes": str(X.dtype),
             "feature names": None if names is None else tuple(names),
-            "parameters": _plain(estimator),
+            **_plain_parameters(estimator),
         }
         lengths, others = zip(*self.told((len(X), kinds)), strict=True)
         for name, first in others[0].items():
-            if any(other[name] != first for other in others):
+            if any(other.get(name) != first for other in others):
                 raise ValueError(
                     f"The ranks that fit one {type(estimator).__name__} have different "
-                    f"{name}: {_briefly(other[name] for other in others)}."
+                    f"{name}: {', '.join(str(other.get(name)) for other in others)}."
                 )
         if sum(lengths) < 2:
             raise ValueError(
@@ -213,24 +220,22 @@ def _check_dense(X, owner):
         raise ValueError(f"{start}, and X is sparse; use X.toarray().")
     if X.dtype.kind != "f":
         raise ValueError(f"{start}, and X is {X.dtype}; use X.astype(np.float32).")
+    if X.shape[1] > MOST_FEATURES:
+        raise ValueError(
+            f"net_params={{'distributed': True}} of {owner} takes at most "
+            f"{MOST_FEATURES} features. Got X with {X.shape[1]}."
+        )
     if np.isnan(X.sum(dtype=np.float64)):
         raise ValueError(f"{start} that miss no value, and X has NaN; fill them first.")
 
 
-def _plain(estimator):
-    """Return the parameters whose values can be compared across processes."""
-    return tuple(
-        (name, value)
-        for name, value in sorted(estimator.get_params().items())
-        if value is None or isinstance(value, bool | int | float | str)
-        if name not in ("random_state", "verbose", "device")
-    )
+def _plain_parameters(estimator):
+    """Return the parameters that have to agree, and can be compared, by what they are.
 
-
-def _briefly(values):
-    """Return the distinct values; of sequences what differs between them."""
-    values = list(values)
-    if all(isinstance(value, tuple) for value in values):
-        shared = set.intersection(*map(set, values))
-        values = [tuple(x for x in value if x not in shared) for value in values]
-    return ", ".join(dict.fromkeys(map(str, values)))
+    Callbacks may be on one rank alone.
+    """
+    return {
+        f"values of {name}": value if isinstance(value, PLAIN) else type(value).__name__
+        for name, value in estimator.get_params().items()
+        if name not in ("callbacks", "device", "random_state", "verbose")
+    }

@@ -332,5 +332,5 @@ class Guarding(metaclass=ABCMeta):
         return DEFAULT_LEVEL if is_on else float(self.guard)
 
     def _say(self, text):
-        if self.verbose:
+        if self.verbose and self._ranks.is_first:
             print(text)

@@ -11,13 +11,11 @@ import torch
 from torch import nn
 
 from sklearn_ae._modules.axes import CodeAxes
-from sklearn_ae._modules.gaps import doubles, linear_fill
+from sklearn_ae._modules.gaps import doubles, hidden, linear_fill
 from sklearn_ae._modules.running import SeenRange, running_statistics
 
 # Seeds the draws of validation, the same in every epoch.
 VALIDATION_SEED = 0
-# Share of the observed values that rows which miss some hide from the encoder as well.
-HIDDEN = 0.2
 
 
 class TwoPaths(nn.Module):
@@ -382,28 +380,11 @@ class Autoencoder(TwoPaths):
         x = self.filled(self._corrupted(x, generator), missing)
         return x, self.inner_code(x, missing)
 
-    @staticmethod
-    def _hidden(missing, generator):
-        """Return where the encoder sees no value: some of the observed ones are hidden.
-
-        A loss of values that the code was made from says nothing of how well it tells
-        others.
-        """
-        if missing is None:
-            return None
-        uniform = torch.rand(
-            missing.shape,
-            generator=generator,
-            device=missing.device,
-            dtype=torch.float32,
-        )
-        return missing | (uniform < HIDDEN)
-
     def forward(self, x):
         generator = self._generator(x)
         x, missing = self.without_nan(x, self.incomplete)
         seen = self._corrupted(x, generator)
-        encode = self._encoding(self._hidden(missing, generator))
+        encode = self._encoding(hidden(missing, generator))
         code = encode(seen)
         reconstruction = self._over_observed(
             self.cost, x, self.parameter(code), missing

@@ -9,12 +9,28 @@ import torch
 
 # Numbers up to which features, or rows, are taken at a time.
 MOST_NUMBERS = 2**20
+# Share of the observed values that rows which miss some hide from the encoder as well.
+HIDDEN = 0.2
 
 
 def doubles(tensor):
     """Return a tensor in double precision, on the CPU where its device has none."""
     device = "cpu" if tensor.device.type == "mps" else tensor.device
     return tensor.to(device=device, dtype=torch.float64)
+
+
+def hidden(missing, generator):
+    """Return where the encoder sees no value: some of the observed ones are hidden.
+
+    A loss of values that the code was made from says nothing of how well it tells
+    others.
+    """
+    if missing is None:
+        return None
+    uniform = torch.rand(
+        missing.shape, generator=generator, device=missing.device, dtype=torch.float32
+    )
+    return missing | (uniform < HIDDEN)
 
 
 def precision_factor(observed, loadings):

@@ -5,6 +5,7 @@ import math
 import torch
 
 from sklearn_ae._modules.autoencoder import Autoencoder
+from sklearn_ae._modules.gaps import hidden
 
 # Share of the rows that train on all columns; the others on as many as are drawn.
 WHOLE = 1 / 6
@@ -169,7 +170,7 @@ class OrderedAutoencoder(Autoencoder):
         generator = self._generator(x)
         x, missing = self.without_nan(x, self.incomplete)
         seen = self._corrupted(x, generator)
-        encode = self._encoding(self._hidden(missing, generator))
+        encode = self._encoding(hidden(missing, generator))
         code = encode(seen)
         used = self._drawn(code, generator)
         reconstruction = self._over_observed(

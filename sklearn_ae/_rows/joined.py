@@ -29,6 +29,8 @@ class JoinedRows(LazyRows):
         self.places = places
         self.n_rows = n_rows
         self.ranks = ranks
+        #: They as a tensor where batches are made of them, once there is one.
+        self.resident = None
 
     @property
     def shape(self):
@@ -103,8 +105,3 @@ def summed(rows, *sums):
     if not isinstance(rows, JoinedRows):
         return sums
     return tuple(rows.ranks.all_sum(np.asarray(each)) for each in sums)
-
-
-def everywhere(rows):
-    """Return rows that all processes need: joined ones as an array, others as are."""
-    return np.asarray(rows) if isinstance(rows, JoinedRows) else rows

@@ -164,7 +164,7 @@ def test_a_likelihood_is_that_of_the_observed_values(bits, likelihood):
 
 
 def test_rows_without_missing_values_have_the_same_losses(start, x, monkeypatch):
-    monkeypatch.setattr("sklearn_ae._modules.autoencoder.HIDDEN", 0.0)
+    monkeypatch.setattr("sklearn_ae._modules.gaps.HIDDEN", 0.0)
     for module in (autoencoder(start), variational(start)):
         complete = module(x)
         module.incomplete = True
@@ -259,7 +259,7 @@ def test_a_posterior_widens_where_values_are_missing(start, x):
 
 def test_a_contractive_penalty_does_not_see_what_is_missing(start, x, monkeypatch):
     """It is of the way from the observed values to the code."""
-    monkeypatch.setattr("sklearn_ae._modules.autoencoder.HIDDEN", 0.0)
+    monkeypatch.setattr("sklearn_ae._modules.gaps.HIDDEN", 0.0)
     penalty = Contractive(1.0).build(code_scale=np.ones(1), natural_scale=1.0)
     module = autoencoder(start, penalty=penalty)
     module.incomplete = True
