@@ -50,6 +50,7 @@ OTHERS = {
     "model_selection": {"numpy", "sklearn"},
     "_images": set(),
     "_inference": {"numpy", "torch"},
+    "_pipelines": {"sklearn"},
     "_progress": set(),
     "_utils": {"numpy", "sklearn", "torch"},
     "_arrays": {"numpy", "sklearn", "torch"},

@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.decomposition import PCA, IncrementalPCA
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklearn_ae._frames import telling_the_column
 from sklearn_ae._pca.start import reconstruction_with_gaps
+from sklearn_ae._pipelines import steps_of
 
 # Numbers of a sparse X that is made dense, 128 MB of them.
 MOST_DENSE = 2**24
@@ -25,6 +25,7 @@ class Comparison:
     Of a pipeline the step that makes codes is the autoencoder, else the last
     transformer; what is behind it and has no way back, as a classifier, is left out. If
     a step before it has no way back, rows are compared as the next step gets them.
+    Detectors and models of tables are taken apart as well.
 
     Parameters
     ----------
@@ -162,13 +163,21 @@ def taken_apart(estimator):
     """Return the steps before what makes the codes, that, and the steps behind it.
 
     Those behind it are none unless all of them have a way back.
+
+    Raises
+    ------
+    TypeError
+        If it is something that has several autoencoders and no code of its own.
     """
-    steps = steps_of(estimator)
+    steps = [part for step in steps_of(estimator) for part in _opened(step)]
     ours = [place for place, step in enumerate(steps) if is_autoencoder(step)]
     transformers = [
         place for place, step in enumerate(steps) if hasattr(step, "transform")
     ]
     place = (ours or transformers or [len(steps) - 1])[-1]
+    if hasattr(steps[place], "_why_no_code"):
+        name = type(steps[place]).__name__
+        raise TypeError(f"{name} {steps[place]._why_no_code}.")
     behind = steps[place + 1 :]
     return (
         steps[:place],
@@ -182,13 +191,13 @@ def is_autoencoder(estimator):
     return hasattr(estimator, "gain_over_pca_")
 
 
-def steps_of(estimator):
-    """Return what a pipeline consists of, in order; a single estimator is one step."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    if not isinstance(estimator, Pipeline):
-        return [estimator]
-    parts = [step for _, step in estimator.steps if step not in (None, "passthrough")]
-    return [step for part in parts for step in steps_of(part)] or [estimator]
+def _opened(step):
+    """Return the steps that our estimators around an autoencoder say they have."""
+    inside = getattr(step, "_steps_inside", None)
+    if inside is None:
+        return [step]
+    steps = [step for each in inside() for step in steps_of(each)]
+    return [part for step in steps for part in _opened(step)]
 
 
 def to_last_step(estimator, X):

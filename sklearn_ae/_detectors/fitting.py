@@ -80,6 +80,10 @@ class CalibratedFitting(BaseEstimator):
         self.calibration_scores_ = self._by_model(outlier_scores, X)
         self._ranks = Ranks.of(self.calibration_scores_, weights)
 
+    def _steps_inside(self):
+        """Return what displays and `summary` show: the model of new rows."""
+        return [self.estimator_]
+
     def _read(self, X, *, reset):
         own_columns = isinstance(base_model(self), BaseAutoencoder)
         return read(self, X, takes_any_columns=not own_columns, reset=reset)

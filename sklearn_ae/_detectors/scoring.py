@@ -1,12 +1,13 @@
 """How an estimator scores rows, at the end of a pipeline or alone."""
 
 import numpy as np
-from sklearn.pipeline import Pipeline
+
+from sklearn_ae._pipelines import steps_of
 
 
 def last_step(estimator):
     """Return what scores: the last step of a pipeline, or the estimator itself."""
-    return last_step(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
+    return steps_of(estimator)[-1]
 
 
 def explains_features(estimator):
@@ -29,8 +30,6 @@ def feature_scores(estimator, X):
 
 def before_last_step(estimator, X):
     """Return rows as the last step gets them."""
-    if not isinstance(estimator, Pipeline):
-        return X
-    if len(estimator) > 1:
-        X = estimator[:-1].transform(X)
-    return before_last_step(estimator[-1], X)
+    for step in steps_of(estimator)[:-1]:
+        X = step.transform(X)
+    return X

@@ -124,6 +124,11 @@ class AutoencoderImputer(TableImputer):
     True
     """
 
+    # For displays and `summary`, which show one autoencoder.
+    _why_no_code = (
+        "blends the fills of several estimators; give one of its estimators_, and rows "
+        "as these got them, which with standardize=True are standardised"
+    )
     _parameter_constraints: dict = {
         **TableImputer._parameter_constraints,
         "estimator": [FILLS, None],

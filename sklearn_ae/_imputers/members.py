@@ -4,8 +4,8 @@ from inspect import signature
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
+from sklearn_ae._pipelines import steps_of
 from sklearn_ae._utils import set_random_states
 
 # Columns of a code at most.
@@ -21,19 +21,11 @@ def code_sizes(n_sizes, rank):
     return sizes.astype(int).tolist()
 
 
-def _steps(estimator):
-    """Return the transformers before the estimator that fills in, and this one."""
-    if not isinstance(estimator, Pipeline):
-        return [], estimator
-    *before, last = (step for _, step in estimator.steps)
-    return [step for step in before if step not in (None, "passthrough")], last
-
-
 def can_fill(estimator):
     """Whether an estimator has `impute`, and what is before it a way back."""
     if isinstance(estimator, type):
         return False
-    before, last = _steps(estimator)
+    *before, last = steps_of(estimator)
     return hasattr(last, "impute") and all(
         hasattr(step, "inverse_transform") for step in before
     )
@@ -41,7 +33,7 @@ def can_fill(estimator):
 
 def can_draw(estimator):
     """Whether `impute` of an estimator draws from what is possible."""
-    return "n_draws" in signature(_steps(estimator)[1].impute).parameters
+    return "n_draws" in signature(steps_of(estimator)[-1].impute).parameters
 
 
 def fit_member(estimator, X, rng):
@@ -62,7 +54,7 @@ def fill_by(member, X, **how):
     **how
         What its `impute` takes besides. Of draws the first is returned.
     """
-    before, last = _steps(member)
+    *before, last = steps_of(member)
     rows = X
     for step in before:
         rows = step.transform(rows)

@@ -14,9 +14,9 @@ from sklearn_ae._comparison.rows import (
     Comparison,
     is_autoencoder,
     squared_distances,
-    steps_of,
     taken_apart,
 )
+from sklearn_ae._pipelines import steps_of
 from sklearn_ae._report.advice import all_advice
 from sklearn_ae._report.facts import all_facts, percent
 
@@ -131,8 +131,9 @@ def summary(estimator: Any, X: ArrayLike) -> Summary:
 
     Parameters
     ----------
-    estimator : AutoencoderTransformer, VAETransformer or pipeline
-        A fitted autoencoder, or a pipeline that has one. PCA beside it is that which
+    estimator : estimator instance
+        A fitted autoencoder, or what has one inside: a pipeline, `AnomalyDetector` or
+        `TableVAETransformer`. PCA beside it is that which
         its training started from, `reconstruct_by_pca`, inside the same pipeline. With
         ``init="random"`` there is none: it is then fitted to X, and on other rows than
         those of ``fit`` has an advantage.
@@ -152,7 +153,8 @@ def summary(estimator: Any, X: ArrayLike) -> Summary:
     NotFittedError
         If the estimator is not fitted.
     TypeError
-        If it is, or has, no autoencoder of this package.
+        If it is, or has, no autoencoder of this package, or has several such as
+        `AutoencoderImputer`.
     ValueError
         If X does not fit the estimator, or has a column without any value.
 

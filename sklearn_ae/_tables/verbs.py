@@ -11,6 +11,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ae._fitting.generative import SCORE_DRAWS
+from sklearn_ae._tables.encoder import TableEncoder
 from sklearn_ae._tables.libraries import Arrays, library_of
 from sklearn_ae._utils import RandomStateLike
 from sklearn_ae._validation import check_count, check_rows
@@ -29,6 +30,10 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     @property
     def _n_features_out(self):
         return self.n_components_
+
+    def _steps_inside(self):
+        """Return what displays and `summary` show: the VAE, and what is before it."""
+        return [TableEncoder(self), self.vae_]
 
     def _checked(self, X, *, reset):
         """Return X's library and X: a frame as it is, anything else as numbers."""

@@ -8,8 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._arrays import in_numpy
 from sklearn_ae._comparison.decoded import check_channels
-from sklearn_ae._comparison.rows import observed_numbers, steps_of, to_last_step
+from sklearn_ae._comparison.rows import observed_numbers, to_last_step
 from sklearn_ae._images import checked_image_shape
+from sklearn_ae._pipelines import steps_of
 from sklearn_ae.displays._plotting import (
     COLOURS,
     GREY,

@@ -179,7 +179,8 @@ class ComponentEffectsDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a pipeline with one: anything with ``transform``
+            A fitted autoencoder, or what has one inside: a pipeline, `AnomalyDetector`
+            or `TableVAETransformer`; in fact anything with ``transform``
             and ``inverse_transform``. Effects are on the features that X has, through
             all steps of a pipeline that have a way back.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)

@@ -214,8 +214,9 @@ class HistoryDisplay:
 
         Parameters
         ----------
-        estimator : AutoencoderTransformer, VAETransformer or pipeline
-            A fitted autoencoder, or a pipeline that has one.
+        estimator : estimator instance
+            A fitted autoencoder, or what has one inside: a pipeline,
+            `AnomalyDetector` or `TableVAETransformer`.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         loss_name : str, default=None
@@ -235,7 +236,8 @@ class HistoryDisplay:
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If it is, or has, nothing with a `history_`.
+            If it is, or has, nothing with a `history_`, or has several such as
+            `AutoencoderImputer`.
         ValueError
             If no epoch was run, as where PCA reproduces the training rows exactly.
         """

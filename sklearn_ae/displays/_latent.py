@@ -323,7 +323,8 @@ class LatentSpaceDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a pipeline with one: anything with ``transform``
+            A fitted autoencoder, or what has one inside: a pipeline, `AnomalyDetector`
+            or `TableVAETransformer`; in fact anything with ``transform``
             and ``inverse_transform``.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to encode, as the pipeline takes them.

@@ -208,7 +208,8 @@ class ReconstructionDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a pipeline with one: anything with ``transform``
+            A fitted autoencoder, or what has one inside: a pipeline, `AnomalyDetector`
+            or `TableVAETransformer`; in fact anything with ``transform``
             and ``inverse_transform``. Beside it stands the PCA that its training
             started from, inside the same pipeline, `reconstruct_by_pca`. Of what has
             none, as with ``init="random"``, it is one fitted to X, which the labels

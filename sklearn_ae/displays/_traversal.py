@@ -288,7 +288,8 @@ class LatentTraversalDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a pipeline with one: anything with ``transform``
+            A fitted autoencoder, or what has one inside: a pipeline, `AnomalyDetector`
+            or `TableVAETransformer`; in fact anything with ``transform``
             and ``inverse_transform``. Rows are decoded through all steps of a pipeline
             that have a way back.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)

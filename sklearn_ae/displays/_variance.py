@@ -243,9 +243,10 @@ class ExplainedVarianceDisplay:
         Parameters
         ----------
         estimator : estimator instance or list of these
-            Fitted autoencoders with codes of different lengths, or pipelines with one:
-            anything with ``transform`` and ``inverse_transform``. PCA's line is that
-            which their training started from, `reconstruct_by_pca`, the longest of
+            Fitted autoencoders with codes of different lengths, or pipelines,
+            `AnomalyDetector` or `TableVAETransformer` with one: anything with
+            ``transform`` and ``inverse_transform``. PCA's line is that which their
+            training started from, `reconstruct_by_pca`, the longest of
             several; one for each where they differ. Of what has none, as with
             ``init="random"``, it is fitted to X, which the legend tells: on other rows
             than those of ``fit`` it has an advantage.

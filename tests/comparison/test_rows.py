@@ -18,8 +18,9 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sklearn_ae import TableVAETransformer
-from sklearn_ae._comparison.rows import Comparison
+from sklearn_ae import AnomalyDetector, AutoencoderImputer, TableVAETransformer
+from sklearn_ae._comparison.rows import Comparison, taken_apart
+from sklearn_ae.networks import MLP
 
 
 @pytest.fixture
@@ -146,9 +147,86 @@ def test_ways_back_that_change_nothing_are_none(make_ae, split, front):
 
 def test_columns_of_words_are_refused_by_name(rng):
     X = pd.DataFrame({"x": rng.normal(size=60), "word": ["yes", "no"] * 30})
-    table = TableVAETransformer(1, max_epochs=1, random_state=0).fit(X)
+    imputer = SimpleImputer(strategy="most_frequent", add_indicator=True).fit(X)
     with pytest.raises(ValueError, match="no numbers in column 'word'"):
-        _ = Comparison(table, X).rows
+        _ = Comparison(imputer, X).rows
+
+
+# ---- what has an autoencoder inside
+
+
+@pytest.fixture(scope="module")
+def homes():
+    """A frame with a column of each kind, and gaps."""
+    rng = np.random.RandomState(0)
+    city = rng.choice(["north", "south"], 60)
+    rent = rng.lognormal(size=60) + (city == "north")
+    rent[::9] = np.nan
+    return pd.DataFrame({"city": city, "rent": rent, "rooms": rng.randint(1, 4, 60)})
+
+
+@pytest.fixture(scope="module")
+def make_table_vae():
+    return lambda: TableVAETransformer(
+        2, network=MLP((8,)), max_epochs=2, device="cpu", random_state=0
+    )
+
+
+def test_a_table_is_compared_in_the_columns_that_its_vae_gets(homes, make_table_vae):
+    table = make_table_vae().fit(homes)
+    compared = Comparison(table, homes)
+    assert compared.coder is table.vae_
+    np.testing.assert_array_equal(compared.codes, table.transform(homes))
+    names = ["rent", "city_north", "city_south", "rooms_1", "rooms_2", "rooms_3"]
+    assert compared.feature_names.tolist() == names
+    rows = compared.rows
+    np.testing.assert_array_equal(rows[:, 1], homes["city"] == "north")
+    np.testing.assert_array_equal(np.isnan(rows[:, 0]), homes["rent"].isna())
+    made = compared.decode(compared.codes)
+    np.testing.assert_array_equal(made, table.vae_.reconstruct(rows))
+    assert compared.pca_name == "PCA"
+
+
+def test_a_table_of_numbers_is_compared_in_its_own_units(homes, make_table_vae):
+    numbers = homes.drop(columns="city")
+    table = make_table_vae().fit(numbers)
+    compared = Comparison(table, numbers)
+    np.testing.assert_array_equal(compared.rows, numbers)
+    made = compared.decode(compared.codes)
+    np.testing.assert_array_equal(made, table.reconstruct(numbers))
+    assert compared.feature_names.tolist() == ["rent", "rooms"]
+    of_vae = compared.of_coder()
+    assert of_vae.feature_names.tolist() == ["rent", "rooms_1", "rooms_2", "rooms_3"]
+
+
+@pytest.mark.parametrize("contamination", ["auto", 0.1])
+def test_a_detector_is_compared_by_its_model_of_new_rows(make, split, contamination):
+    train, test, _ = split
+    detector = AnomalyDetector(
+        make_pipeline(StandardScaler(), make()), contamination=contamination
+    )
+    piped = make_pipeline(MaxAbsScaler(), detector).fit(train)
+    compared = Comparison(piped, test)
+    inner = make_pipeline(piped[0], *detector.estimator_)
+    np.testing.assert_array_equal(compared.codes, inner.transform(test))
+    made = compared.decode(compared.codes)
+    np.testing.assert_array_equal(made, inner.inverse_transform(compared.codes))
+    assert compared.has_linear_path
+
+
+def test_a_detector_around_a_table_has_its_vae(homes, make_table_vae):
+    detector = AnomalyDetector(make_table_vae(), random_state=0).fit(homes)
+    assert Comparison(detector, homes).coder is detector.estimator_.vae_
+
+
+def test_an_imputer_has_several_estimators_and_says_so(make, split):
+    train, test, _ = split
+    holed = np.where(train > np.quantile(train, 0.9, axis=0), np.nan, train)
+    imputer = AutoencoderImputer(make(), n_estimators=1, random_state=0).fit(holed)
+    with pytest.raises(TypeError, match=r"AutoencoderImputer blends.*its estimators_"):
+        Comparison(imputer, test)
+    # Before an autoencoder it is a step like others.
+    assert taken_apart(make_pipeline(imputer, make().fit(train)))[0] == [imputer]
 
 
 def test_a_pipeline_without_a_decoder_is_refused(split):

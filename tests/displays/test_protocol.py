@@ -13,12 +13,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ae import AnomalyDetector, displays
+from sklearn_ae import (
+    AnomalyDetector,
+    AutoencoderTransformer,
+    TableVAETransformer,
+    displays,
+)
 from sklearn_ae.displays import (
     AnomalyDisplay,
     HistoryDisplay,
     LatentSpaceDisplay,
 )
+from sklearn_ae.networks import MLP
 
 ALL = [getattr(displays, name) for name in displays.__all__]
 
@@ -116,6 +122,29 @@ def test_frames_pipelines_and_pandas_output_work(make, rows, behind):
             ax = getattr(drawn, "axes_", np.array([drawn.ax_])).flat[0]
             ticks = [*ax.get_xticklabels(), *ax.get_yticklabels()]
             assert set(X.columns) <= {tick.get_text() for tick in ticks}
+
+
+@pytest.fixture(scope="module", params=["detector", "table"])
+def around(request, rows):
+    """Return a model around an autoencoder, its rows, and the autoencoder in it."""
+    if request.param == "detector":
+        ae = AutoencoderTransformer(network=MLP((8,)), max_epochs=2, device="cpu")
+        model = AnomalyDetector(ae, random_state=0).fit(rows)
+        return model, rows, model.estimator_
+    X = pd.DataFrame(rows[:, :2], columns=["a", "b"]).assign(word=["yes", "no"] * 30)
+    model = TableVAETransformer(
+        2, network=MLP((8,)), max_epochs=2, device="cpu", random_state=0
+    ).fit(X)
+    return model, X, model.vae_
+
+
+@pytest.mark.parametrize("display", [each for each in ALL if each != AnomalyDisplay])
+def test_what_is_around_an_autoencoder_is_shown_by_it(display, around):
+    model, X, inner = around
+    drawn = made(display, model, X)
+    drawn.figure_.canvas.draw()
+    if display is HistoryDisplay:
+        assert len(drawn.epochs) == inner.n_iter_
 
 
 @pytest.mark.parametrize("display", ALL)

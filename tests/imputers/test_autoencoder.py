@@ -207,7 +207,8 @@ def test_pickles(imputer, holed):
 
 def test_an_estimator_in_a_pipeline(imputer, holed):
     """Standardising twice is as good as once."""
-    piped = make_pipeline(StandardScaler(), "passthrough", imputer.estimator)
+    inner = make_pipeline("passthrough", imputer.estimator)
+    piped = make_pipeline(StandardScaler(), inner)
     filled = clone(imputer).set_params(estimator=piped).fit_transform(holed)
     expected = imputer.fit_transform(holed)
     np.testing.assert_allclose(filled, expected, atol=0.1)

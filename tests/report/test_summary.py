@@ -14,9 +14,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
-from sklearn_ae import AutoencoderTransformer, VAETransformer, summary
+from sklearn_ae import (
+    AnomalyDetector,
+    AutoencoderImputer,
+    AutoencoderTransformer,
+    TableVAETransformer,
+    VAETransformer,
+    summary,
+)
 from sklearn_ae.networks import MLP
 
+WORDS = ("word_yes", "word_no")
 SMALL = {"network": MLP((8,)), "max_epochs": 3, "random_state": 0, "device": "cpu"}
 
 
@@ -91,6 +99,28 @@ def test_ordered_columns_are_told_by_their_curve(make_ae, rows):
     assert "chosen" not in said
     random = make_ae(ordered=True, init="random", guard=False).fit(rows)
     assert "PCA" not in summary(random, rows).facts["Ordered columns"]
+
+
+def test_a_detector_and_a_table_are_told_by_what_is_in_them(rows):
+    detector = AnomalyDetector(AutoencoderTransformer(**SMALL), random_state=0)
+    report = summary(detector.fit(rows), rows)
+    inner = summary(detector.estimator_, rows)
+    assert report.facts.pop("Pipeline") == (
+        "AnomalyDetector; all below is of what AutoencoderTransformer gets"
+    )
+    assert report.facts == inner.facts
+    X = pd.DataFrame(rows[:, :2], columns=["a", "b"]).assign(word=["yes", "no"] * 30)
+    report = summary(TableVAETransformer(2, **SMALL).fit(X), X)
+    assert report.title == "VAETransformer"
+    assert report.facts["Rows given"] == "60 of 4 features"
+    assert {name for name, *_ in report.worst_features} <= {"a", "b", *WORDS}
+
+
+def test_an_imputer_is_refused_with_what_to_give(rows):
+    holed = np.where(rows > 1.5, np.nan, rows)
+    imputer = AutoencoderImputer(AutoencoderTransformer(**SMALL), n_estimators=1)
+    with pytest.raises(TypeError, match="give one of its estimators_"):
+        summary(imputer.fit(holed), holed)
 
 
 @pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])
