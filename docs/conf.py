@@ -45,7 +45,14 @@ html_theme_options = {
 }
 # Pages with no section of their own have nothing to navigate.
 html_sidebars = {
-    page: [] for page in ("index", "comparison", "contributing", "changelog")
+    page: []
+    for page in (
+        "index",
+        "comparison",
+        "contributing",
+        "add_a_likelihood",
+        "changelog",
+    )
 }
 
 myst_heading_anchors = 3

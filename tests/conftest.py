@@ -52,6 +52,14 @@ def make(request, make_ae, make_vae):
 
 
 @pytest.fixture
+def short_fits(monkeypatch):
+    """Have fits of ``max_epochs="auto"`` end after a few epochs."""
+    monkeypatch.setattr("sklearn_ae._training.schedule.FIRST_EPOCHS", 1)
+    monkeypatch.setattr("sklearn_ae._training.schedule.LAST_EPOCHS", 2)
+    monkeypatch.setattr("sklearn_ae._training.defaults.MOST_EPOCHS", 3)
+
+
+@pytest.fixture
 def curved(rng):
     """200 rows of 6 features on a curved surface, with noise: PCA can be beaten."""
     t = rng.uniform(-2, 2, size=(200, 2))

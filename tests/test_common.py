@@ -94,11 +94,13 @@ def by_draws(estimator):
 # tables are too small for a twentieth of false alarms, which a detector tells.
 @pytest.mark.filterwarnings("ignore:false_alarm_rate=0.05 is less than")
 @pytest.mark.filterwarnings("ignore:Training left only 0")
+@pytest.mark.usefixtures("short_fits")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=by_draws)
 def test_estimator_checks(estimator, check):
     check(estimator)
 
 
+@pytest.mark.usefixtures("short_fits")
 @parametrize_with_checks(IMPUTERS)
 def test_estimator_checks_of_imputers(estimator, check):
     check(estimator)

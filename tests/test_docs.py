@@ -77,8 +77,8 @@ def test_blocks_of_a_page_run_in_order(page, monkeypatch):
     run_page(page)
 
 
-def test_likelihood_of_the_contributing_page_is_a_distribution():
-    geometric = run_page(DOCS / "contributing.md")["Geometric"]()
+def test_likelihood_that_a_page_adds_is_a_distribution():
+    geometric = run_page(DOCS / "add_a_likelihood.md")["Geometric"]()
     means = torch.tensor([0.5, 2.0, 7.0])
     built = geometric.build(center=means.numpy(), noise_scale=1.0, noise_floor=1e-6)
     counts = torch.tensor([[0.0, 1.0, 30.0], [4.0, 0.0, 7.0]])

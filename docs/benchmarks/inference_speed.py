@@ -3,18 +3,23 @@
 "products alone" is the time of the matrix products of the same encoder, its linear path
 included, in chunks of the same rows. Repeats are interleaved and medians compared; all
 on one thread. Memory is what a process of its own has at most beyond what it held
-before the call and the output.
+before the call and the output. Loading is in new processes, each import after those
+above it in the table.
 
-    python docs/benchmarks/inference_speed.py [--repeats 5]
+    python docs/benchmarks/inference_speed.py [--repeats 5] [--only loading]
 """
 
 import argparse
 import ctypes
 import gc
+import json
+import os
+import pickle
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +29,7 @@ import sklearn
 import torch
 from sklearn.decomposition import PCA
 
+import sklearn_ae
 from sklearn_ae import AutoencoderTransformer, VAETransformer
 from sklearn_ae._inference import chunk_rows
 from sklearn_ae.networks import MLP
@@ -168,9 +174,74 @@ def print_memory():
             print(f"| {estimator}, {name} | {' | '.join(cells)} |", flush=True)
 
 
+# Prints the CPU seconds of each stage, in a process that has done nothing before.
+LOADING = """
+import json, pickle, sys, time
+kind, path = sys.argv[1:]
+seconds = {}
+def note(stage):
+    global last
+    now = time.process_time()
+    seconds[stage] = now - last
+    last = now
+last = time.process_time()
+import numpy; note("import numpy")
+import torch; note("import torch")
+import sklearn.decomposition, sklearn.mixture, sklearn.pipeline
+note("import of scikit-learn's parts")
+import skorch; note("import skorch")
+import sklearn_ae; note("import sklearn_ae")
+torch.set_num_threads(1)
+X = numpy.zeros((1, 784), dtype=numpy.float32)
+last = time.process_time()
+if kind == "pickle":
+    with open(path, "rb") as file:
+        model = pickle.load(file)
+else:
+    model = sklearn_ae.load(path)
+note("load"); model.transform(X); note("first transform of a row")
+model.transform(X); note("second transform")
+print(json.dumps(seconds))
+"""
+
+
+def print_loading(repeats):
+    # With compiled files, as an installed package has them.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    _, _, hidden, k = CASES["images"]
+    model = fitted(AutoencoderTransformer, rows("images"), hidden, k)
+    found = {"pickle": [], "file": []}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {kind: Path(folder) / f"model.{kind}" for kind in found}
+        paths["pickle"].write_bytes(pickle.dumps(model))
+        sklearn_ae.save(model, paths["file"])
+        # The first of each is not counted.
+        for repeat in range(repeats + 1):
+            for kind, path in paths.items():
+                printed = subprocess.run(
+                    [sys.executable, "-c", LOADING, kind, str(path)],
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                    env=environment,
+                ).stdout
+                if repeat:
+                    found[kind].append(json.loads(printed))
+    print("\n| CPU milliseconds in a new process | from a pickle | from a file |")
+    print("|---|---|---|")
+    for stage in found["pickle"][0]:
+        cells = [
+            f"{1000 * statistics.median(one[stage] for one in found[kind]):.1f}"
+            for kind in found
+        ]
+        print(f"| {stage} | {' | '.join(cells)} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", choices=["loading"])
     parser.add_argument("--memory", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
@@ -181,9 +252,13 @@ def main():
         f"{platform.machine()}, Python {platform.python_version()}, torch "
         f"{torch.__version__}, scikit-learn {sklearn.__version__}"
     )
+    if options.only == "loading":
+        print_loading(options.repeats)
+        return
     for name in CASES:
         print_times(name, options.repeats)
     print_memory()
+    print_loading(options.repeats)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,22 @@
 """Attributes that PCA has and codes cannot have: what to use instead."""
 
 DRAWS = (
-    "a VAETransformer is a distribution of rows, whose draws by sample(n_samples, "
-    "observation_noise=True) have its covariance"
+    "to estimate a covariance, fit a VAETransformer and take that of the rows which "
+    "sample(n_samples, observation_noise=True) draws"
 )
 NATS = (
-    "kl_per_component_ has how many nats each column of the code says, and an "
+    "kl_per_component_ has the information in each column of the code, in nats, and an "
     "AutoencoderTransformer with ordered=True has shares of variance"
 )
 
 
 class Absent:
-    """An attribute that is not there, whose error says what to use.
+    """An attribute that does not exist; its error says what to use instead.
 
     Parameters
     ----------
     instead : str
-        Why there is none, and what serves.
+        Why it does not exist, and what to use.
     """
 
     def __init__(self, instead):
@@ -37,29 +37,29 @@ class Absent:
 
 
 class WithoutLoadings:
-    """Base class of what is no linear map, and has no use for some of PCA's names.
+    """Base class of estimators that are not linear: without some of PCA's attributes.
 
     Warning: this class should not be used directly. Use derived classes instead.
     """
 
     components_ = Absent(
-        "codes have no loadings; component_effects(X) has by how much each column of "
-        "the code moves each feature"
+        "a code that is not linear has no loadings; component_effects(X) returns how "
+        "much each feature changes with each column of the code"
     )
     singular_values_ = Absent(
-        "the standard deviations of the columns of transform(X) say as much"
+        "use the standard deviations of the columns of transform(X)"
     )
     noise_variance_ = Absent(
-        "the squares of X - reconstruct(X) are what codes leave, and a VAETransformer "
-        "has the likelihood of rows in score_samples(X)"
+        "use the mean of (X - reconstruct(X)) ** 2, or for the likelihood of rows "
+        "score_samples(X) of a VAETransformer"
     )
     get_covariance = Absent(DRAWS)
     get_precision = Absent(DRAWS)
-    n_samples_ = Absent("the number of rows is not kept; len(X) is it")
+    n_samples_ = Absent("the number of training rows is not stored; use len(X)")
 
 
 class WithoutShares:
-    """Base class of what has no shares of variance: codes that are not ordered.
+    """Base class of estimators without shares of variance: codes are not ordered.
 
     Warning: this class should not be used directly. Use derived classes instead.
     """

@@ -1,4 +1,4 @@
-"""A penalty that keeps neighbours, for maps of two columns to look at."""
+"""A penalty that keeps neighbours together, for maps."""
 
 import math
 from numbers import Integral, Real
@@ -71,31 +71,32 @@ def _nearest(x, itself, n_neighbors):
 
 
 class Neighbours(BaseEstimator):
-    r"""Divergence of a map's neighbours from those of the rows, for maps to look at.
+    r"""Penalty that keeps neighbours together, for maps: codes of two columns.
 
-    Within a batch each row's nearest others are to be near it in the code as well, and
-    all else is pushed away: the Kullback-Leibler divergence of t-SNE's affinities,
+    Within a batch, codes of rows that are near each other in X are drawn together, and
+    all others apart. The penalty is the Kullback-Leibler divergence from equal
+    affinities of each row to its nearest neighbours in X to t-SNE's affinities,
 
     .. math:: q_{ij} \propto (1 + s^2 \lVert z_i - z_j \rVert^2)^{-1},
 
-    from equal affinities of each row to its neighbours. As the code is an encoder's
-    [1]_, rows that were not trained on have their place in the map, and as a decoder
-    learns beside it [2]_, each place in the map is a row. The scale s is learned.
+    where the scale s is learned. An encoder makes the codes [1]_, so new rows can be
+    put into the map. A decoder is trained beside it [2]_, so each point of the map can
+    be decoded to a row.
 
-    A batch has to have many rows: `batch_size="auto"` takes 256 to 512.
+    Batches need many rows: `batch_size="auto"` takes 256 to 512.
 
-    The guard compares what is trained: reconstruction and divergence together. So a map
-    whose reconstruction is no better than PCA's is kept if its neighbours are.
+    The guard compares the whole loss, reconstruction and penalty. So a map whose
+    reconstruction is not better than PCA's is kept if its neighbours are better.
 
     Parameters
     ----------
     weight : float, default=2.0
-        What the divergence, in nats a row, counts: as so many times what PCA's
-        reconstruction leaves of a row, or of a loss or likelihood that has no units of
-        X as so many nats a feature.
+        Weight of the divergence, which is in nats per row. One nat counts as much as
+        `weight` times the squared error that PCA leaves of a row; with a loss or
+        likelihood that is not in units of X, as much as `weight` nats per feature.
     n_neighbors : int, default=3
-        Number of neighbours in a batch. Those of a batch of 500 rows out of 10 000
-        stand for twenty times as many among all rows.
+        Number of neighbours of each row within a batch. In a batch of 500 of 10 000
+        rows, 3 neighbours correspond to about 60 neighbours among all rows.
 
     See Also
     --------
@@ -103,9 +104,9 @@ class Neighbours(BaseEstimator):
 
     Notes
     -----
-    Distances are Euclidean, in X's units: scale columns of different kinds before, as
+    Distances are Euclidean, in X's units: scale columns of different units first, as
     for `KNeighborsClassifier`. A missing value counts as its column's mean. Columns of
-    0 and 1 are fine.
+    zeros and ones are allowed.
 
     References
     ----------

@@ -258,6 +258,7 @@ def test_na_is_what_is_missing_in_nullable_frames(imputer, holed, indicated):
 @pytest.mark.parametrize("n_rows", [2, 3, 5])
 @pytest.mark.parametrize("n_columns", [1, 2, 4])
 @pytest.mark.filterwarnings("ignore:n_components=. is above the rank of X")
+@pytest.mark.usefixtures("short_fits")
 def test_few_rows_and_columns(rng, n_rows, n_columns):
     X = rng.normal(size=(n_rows, n_columns))
     X[0, -1] = np.nan

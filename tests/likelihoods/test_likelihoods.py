@@ -259,7 +259,7 @@ def test_columns_of_a_table_have_noise_of_their_own(make_vae, rng, name, parts):
     scales = np.array([0.01, 1.0, 100.0])
     X = rng.normal(size=(400, 1)) * [1.0, 1.0, 1.0] + scales * rng.normal(size=(400, 3))
     mixed = Mixed([(name, parts)], remainder=name)
-    model = make_vae(likelihood=mixed, max_epochs=60, init="random").fit(X)
+    model = make_vae(likelihood=mixed, max_epochs=30, init="random").fit(X)
     module = model.net_.module_.cost.parts[0]
     noise = module.relative_variance()
     assert noise.shape == (3,)

@@ -11,6 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ae import AutoencoderTransformer, VAETransformer
+from sklearn_ae.networks import MLP
 from sklearn_ae.penalties import Neighbours
 from sklearn_ae.penalties._neighbours import FIRST_STRETCH, MOST_TOGETHER
 
@@ -139,8 +140,8 @@ def test_a_map_keeps_more_neighbours_than_pca(make_ae):
 
 @parametrize_with_checks(
     [
-        AutoencoderTransformer(penalty=Neighbours(), max_epochs=5),
-        VAETransformer(penalty=Neighbours(), max_epochs=5),
+        AutoencoderTransformer(penalty=Neighbours(), network=MLP((8,)), max_epochs=2),
+        VAETransformer(penalty=Neighbours(), network=MLP((8,)), max_epochs=2),
     ]
 )
 def test_scikit_learn_s_checks(estimator, check):

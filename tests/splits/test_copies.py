@@ -291,9 +291,8 @@ TABLES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(("seed", "table"), list(enumerate(TABLES)))
 @pytest.mark.parametrize("estimator", [AutoencoderTransformer, VAETransformer])
-@pytest.mark.parametrize("seed", [0, 1])
 def test_a_gain_is_not_that_of_copies(table, estimator, seed):
     draw = _factors(seed)
     fresh, X = draw(4000), TABLES[table](draw)

@@ -11,7 +11,7 @@ from sklearn_ae.networks import MLP
 N_ROWS = 240
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_table():
     """Make a TableVAETransformer that trains for two epochs on a small network."""
     small = {"network": MLP((8,)), "max_epochs": 2, "device": "cpu", "random_state": 0}

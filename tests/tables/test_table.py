@@ -20,9 +20,10 @@ def linked(n_rows, rng):
     )
 
 
-@pytest.fixture
-def fitted(make_table, rng):
-    return make_table(3, max_epochs=60, beta=1.0).fit(linked(800, rng))
+@pytest.fixture(scope="module")
+def fitted(make_table):
+    rows = linked(800, np.random.RandomState(1))
+    return make_table(3, max_epochs=60, beta=1.0).fit(rows)
 
 
 def test_seeds_decide_everything(make_table, people):

@@ -107,6 +107,7 @@ def test_ctrl_c_ends_a_search(make, curved):
 
 
 PROMPT = """
+import sys, warnings
 import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn_ae import AutoencoderTransformer as AE
@@ -117,9 +118,9 @@ def interrupted(self, *args, **kwargs):
     plain(self, *args, **kwargs)
     if len(self.history) == 3: raise KeyboardInterrupt
 
+warnings.simplefilter("always")
 net.Net.run_single_epoch = interrupted
 X = np.random.default_rng(0).normal(size=(60, 4))
-ae = AE(2, max_epochs=9)
 
 def at_once():
     return ae.fit(X)
@@ -127,29 +128,46 @@ def at_once():
 """
 
 
-def at_the_prompt(line):
-    """Return what an interactive session prints of a line, and whether it went on."""
+FITS = ["_ = ae.fit(X)", "_ = ae.fit_transform(X)"]
+CALLS_OF_FITS = ["_ = make_pipeline(ae).fit(X)", "_ = at_once()"]
+# The session prints the line to both streams, and goes on after it.
+LINE = """
+ae = AE(2, max_epochs=9)
+print({line!r}, file=sys.stderr)
+{line}
+print({line!r}, 'fitted', ae.n_iter_)
+"""
+
+
+@pytest.fixture(scope="module")
+def at_the_prompt():
+    """Return what an interactive session prints of each line."""
+    lines = FITS + CALLS_OF_FITS
     session = subprocess.run(
         [sys.executable, "-i", "-q"],
-        input=f"{PROMPT}\n{line}\nprint('fitted', ae.n_iter_)\n",
+        input=PROMPT + "".join(LINE.format(line=line) for line in lines),
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "fitted 2" in session.stdout
-    return session.stderr
+    told, rest = {}, session.stderr
+    for line in reversed(lines):
+        assert f"{line} fitted 2" in session.stdout
+        rest, _, told[line] = rest.rpartition(f"{line}\n")
+    return told
 
 
-@pytest.mark.parametrize("line", ["_ = ae.fit(X)", "_ = ae.fit_transform(X)"])
-def test_ctrl_c_at_the_prompt_is_a_warning(line):
-    told = at_the_prompt(line)
+@pytest.mark.parametrize("line", FITS)
+def test_ctrl_c_at_the_prompt_is_a_warning(line, at_the_prompt):
+    told = at_the_prompt[line]
     assert "ConvergenceWarning: Training was interrupted after 2 epochs" in told
     assert "KeyboardInterrupt" not in told
 
 
-@pytest.mark.parametrize("line", ["_ = make_pipeline(ae).fit(X)", "_ = at_once()"])
-def test_ctrl_c_in_what_was_called_at_the_prompt_ends_that(line):
-    assert "KeyboardInterrupt: Training was interrupted after 2" in at_the_prompt(line)
+@pytest.mark.parametrize("line", CALLS_OF_FITS)
+def test_ctrl_c_in_what_was_called_at_the_prompt_ends_that(line, at_the_prompt):
+    told = at_the_prompt[line]
+    assert "KeyboardInterrupt: Training was interrupted after 2" in told
 
 
 def test_ctrl_c_in_a_second_training_keeps_the_first(make_vae, curved, monkeypatch):
