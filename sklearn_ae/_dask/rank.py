@@ -1,5 +1,6 @@
 """What runs on a cluster's worker, which is one rank of a fit."""
 
+import math
 import os
 import shutil
 import socket
@@ -57,15 +58,46 @@ class Meeting:
             process_groups.destroy_process_group()
 
 
+@dataclass(frozen=True)
+class WrittenBlock:
+    """A block that a worker has written to its disk.
+
+    Attributes
+    ----------
+    worker : str
+        Its address.
+    process : tuple
+        What tells its process from others.
+    path : str
+    n_bytes : int
+    room : float
+        Bytes that the worker may have beside what it has.
+    """
+
+    worker: str
+    process: tuple
+    path: str
+    n_bytes: int
+    room: float
+
+
 def write_here(block, folder, number, dtype):
-    """Write a block to the worker's disk; return its address, process, and the file."""
+    """Write a block to the worker's disk; return the `WrittenBlock`."""
     from distributed import get_worker
 
     worker = get_worker()
     place = Path(worker.local_directory, folder)
     place.mkdir(exist_ok=True)
-    path = write_block(block, place / f"{number}.npy", dtype)
-    return worker.address, (worker.address.rpartition(":")[0], os.getpid()), path
+    path = Path(write_block(block, place / f"{number}.npy", dtype))
+    limit = worker.memory_manager.memory_limit
+    has = worker.monitor.get_process_memory()
+    return WrittenBlock(
+        worker=worker.address,
+        process=(worker.address.rpartition(":")[0], os.getpid()),
+        path=str(path),
+        n_bytes=path.stat().st_size,
+        room=math.inf if limit is None else limit - has,
+    )
 
 
 def free_port():

@@ -49,6 +49,8 @@ def fit_on_workers(estimator, X, **given):
     ------
     ValueError
         If there is no client, something else was given, or the fit of a rank raised it.
+    MemoryError
+        If a worker's rows are more than what is left of its memory limit.
     RuntimeError
         If a worker was lost, or the workers share a process.
     """
@@ -99,17 +101,34 @@ def _written(client, blocks, folder, dtype):
     futures = client.compute(
         [write(block, folder, number, dtype) for number, block in enumerate(blocks)]
     )
-    shards, processes = {}, {}
-    for address, process, path in client.gather(futures):
-        shards.setdefault(address, []).append(path)
-        processes.setdefault(process, set()).add(address)
-    if len(processes) < len(shards):
+    shards = {}
+    for block in client.gather(futures):
+        shards.setdefault(block.worker, []).append(block)
+    for address, shard in shards.items():
+        _check_room(address, shard)
+    if len({shard[0].process for shard in shards.values()}) < len(shards):
         raise RuntimeError(
             "net_params={'distributed': True} needs workers that are processes of "
             "their own, and some of this cluster share one; make it with "
             "processes=True."
         )
-    return shards
+    return {worker: [block.path for block in shard] for worker, shard in shards.items()}
+
+
+def _check_room(worker, shard):
+    """Raise MemoryError where dask would end a worker that reads its rows.
+
+    It counts what the system keeps of a file that is read.
+    """
+    n_bytes = sum(block.n_bytes for block in shard)
+    room = max(block.room for block in shard)
+    if n_bytes > room:
+        raise MemoryError(
+            f"The worker {worker} has {n_bytes / 2**30:.2f} GiB of X and "
+            f"{max(room, 0) / 2**30:.2f} GiB of its memory limit left, with "
+            "net_params={'distributed': True}; give workers more memory, have more "
+            "of them, or fit without 'distributed', which reads X from this disk."
+        )
 
 
 def _trained(client, estimator, shards, names):

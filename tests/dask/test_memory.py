@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae.networks import MLP
@@ -59,5 +60,9 @@ def test_fit_and_transform_of_more_than_a_workers_memory(small_workers, da):
     np.testing.assert_allclose(ae.mean_, X.mean(axis=0).compute())
     variances = ae.transform(X).var(axis=0).compute()
     assert (variances > 0).all()
+    # Where they are to train as well, what they have to read is too much.
+    together = clone(ae).set_params(net_params={"distributed": True})
+    with pytest.raises(MemoryError, match="of its memory limit left"):
+        together.fit(X)
     assert processes(small_workers) == before
     assert {status for _, status in before.values()} == {"Status.running"}
