@@ -31,6 +31,7 @@ OTHERS = {
     "_components": {"joblib", "numpy", "sklearn", "torch"},
     "_export": {"numpy", "scipy", "sklearn", "torch"},
     "_fitting": {"numpy", "scipy", "sklearn", "torch"},
+    "_dask": {"dask", "distributed", "numpy", "pandas", "sklearn", "torch"},
     "_distributed": {"numpy", "torch"},
     "_pca": {"numpy", "sklearn", "torch"},
     "_splits": {"numpy", "scipy", "sklearn"},

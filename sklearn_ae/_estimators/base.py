@@ -18,6 +18,7 @@ from sklearn_ae._arrays import (
     with_kind_converted,
 )
 from sklearn_ae._components.moments import code_moments
+from sklearn_ae._dask import lazily
 from sklearn_ae._estimators.absent import WithoutLoadings
 from sklearn_ae._fitting.fit import Fitting
 from sklearn_ae._inference import apply_in_chunks, check_finite, chunk_rows
@@ -126,6 +127,7 @@ class BaseAutoencoder(
         out = np.empty((len(rows), self.n_components_), dtype=np.float32)
         return self._apply(self.net_.module_.encode, rows, out, self._centred)
 
+    @lazily.by_blocks(lazily.CODES)
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Encode rows.
 
@@ -156,6 +158,7 @@ class BaseAutoencoder(
         codes = self._encoded(self._checked_rows(X))
         return codes if gives_frames(self) else as_given(codes, X)
 
+    @lazily.by_blocks(lazily.ROWS, lazily.check_columns_of_codes)
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Decode codes.
 
@@ -183,6 +186,7 @@ class BaseAutoencoder(
         codes = self._checked_codes(X)
         return as_given(self._decode(codes, self.net_.module_.decode), X)
 
+    @lazily.by_blocks(lazily.ROWS)
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Encode rows and decode their codes.
 
@@ -207,6 +211,7 @@ class BaseAutoencoder(
         return as_given(self._decode(codes, self.net_.module_.decode), X)
 
     @available_if(_has_linear_path)
+    @lazily.by_blocks(lazily.ROWS)
     def reconstruct_by_pca(
         self, X: ArrayLike, n_components: int | None = None
     ) -> np.ndarray:
@@ -263,6 +268,7 @@ class BaseAutoencoder(
         linear = module.filled(x, missing) @ axes.T @ axes
         return link.mean(link.link(linear))
 
+    @lazily.refuse_collections
     def component_effects(self, X: ArrayLike) -> np.ndarray:
         """Return how much each column of the code moves each feature.
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import FittedArray, as_given
 from sklearn_ae._components.axes import kept_axes, sorted_axes
+from sklearn_ae._dask import lazily
 from sklearn_ae._estimators.absent import WithoutShares
 from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._fitting.generative import SCORE_DRAWS, GenerativeFitting
@@ -26,6 +27,7 @@ class GenerativeAutoencoder(WithoutShares, BaseAutoencoder, GenerativeFitting):
     kl_per_component_ = FittedArray()
     active_units_ = FittedArray()
 
+    @lazily.by_blocks(lazily.POSTERIORS)
     def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return the posterior distribution of each row's code.
 
@@ -57,6 +59,7 @@ class GenerativeAutoencoder(WithoutShares, BaseAutoencoder, GenerativeFitting):
         self._apply(self.net_.module_.posterior_moments, rows, out, self._centred)
         return np.split(out, 2, axis=1)
 
+    @lazily.refuse_collections
     def sample_posterior(
         self,
         X: ArrayLike,
@@ -172,6 +175,7 @@ class GenerativeAutoencoder(WithoutShares, BaseAutoencoder, GenerativeFitting):
 
     # ---- scores
 
+    @lazily.by_blocks(lazily.SCORES)
     def score_samples(self, X: ArrayLike, *, n_draws: int = SCORE_DRAWS) -> np.ndarray:
         """Return the log-likelihood of each row, estimated by importance sampling.
 
@@ -212,6 +216,7 @@ class GenerativeAutoencoder(WithoutShares, BaseAutoencoder, GenerativeFitting):
         """
         return as_given(self._scores(X, n_draws), X)
 
+    @lazily.by_blocks(lazily.SCORES)
     def _scores(self, X, n_draws):
         rows = self._checked_rows(X)
         check_count(n_draws, "n_draws", "score_samples")
@@ -277,7 +282,7 @@ class GenerativeAutoencoder(WithoutShares, BaseAutoencoder, GenerativeFitting):
             As for `score_samples`, or if weights are negative, all zero, or not as
             many as rows.
         """
-        scores = self._scores(X, SCORE_DRAWS).astype(np.float64)
+        scores = np.asarray(self._scores(X, SCORE_DRAWS), dtype=np.float64)
         weights = check_weights(sample_weight, scores)
         if weights is None:
             return float(scores.mean())

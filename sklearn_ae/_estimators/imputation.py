@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import as_given
+from sklearn_ae._dask import lazily
 from sklearn_ae._rows.sparse import SparseRows
 from sklearn_ae._rows.stored import floating_dtype, in_floats
 from sklearn_ae._utils import RandomStateLike
@@ -59,6 +60,7 @@ def _with_values(model, X, function, n_draws=None, n_rows=None):
 class ReconstructionImputer:
     """Mixin of the deterministic autoencoder."""
 
+    @lazily.by_blocks(lazily.FILLED_ROWS)
     def impute(
         self: Any, X: ArrayLike, *, max_iter: int = 20, tol: float = 1e-3
     ) -> np.ndarray:
@@ -106,6 +108,7 @@ class ReconstructionImputer:
 class PosteriorImputer:
     """Mixin of the variational autoencoder."""
 
+    @lazily.by_blocks(lazily.FILLED_ROWS, whole=("n_draws",))
     def impute(
         self: Any,
         X: ArrayLike,

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_ae._arrays import as_given
 from sklearn_ae._components.sharing import SharedFitting
+from sklearn_ae._dask import lazily
 from sklearn_ae._estimators.base import BaseAutoencoder
 from sklearn_ae._weights import check_weights
 
@@ -18,6 +19,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
     Warning: this class should not be used directly. Use derived classes instead.
     """
 
+    @lazily.by_blocks(lazily.SQUARES)
     def _squares(self, X):
         """Return squared errors and squared distances to the mean, over `_unit`^2.
 
@@ -28,6 +30,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
         squares = partial(self.net_.module_.squares, unit=self._unit)
         return self._apply_to_any(squares, X, out)
 
+    @lazily.by_blocks(lazily.SCORES)
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the squared reconstruction error of each row.
 
@@ -97,7 +100,7 @@ class ReconstructingAutoencoder(BaseAutoencoder, SharedFitting):
             As for `transform`, but for large values, or if weights are negative, all
             zero, or not as many as rows.
         """
-        squares = self._squares(X)
+        squares = np.asarray(self._squares(X))
         weights = check_weights(sample_weight, squares)
         if weights is not None:
             squares, weights = squares[weights > 0], weights[weights > 0]

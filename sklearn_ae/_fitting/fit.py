@@ -6,6 +6,8 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
+from sklearn_ae._dask.within_reach import within_reach
+from sklearn_ae._dask.workers import fit_on_workers, trains_on_workers
 from sklearn_ae._distributed.joining import refuse_alone, taking_part
 from sklearn_ae._fitting.beginning import Beginning
 from sklearn_ae._fitting.row_space import fits_row_space, in_row_space
@@ -128,7 +130,9 @@ class Fitting(Beginning, metaclass=ABCMeta):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows; at least two. NaN is a missing value, in dense rows. Sparse
-            rows, of any format, become dense a batch at a time.
+            rows, of any format, become dense a batch at a time. Blocks of a dask array
+            or DataFrame are written to a temporary file, which is read like a table
+            that is too large for memory.
         y : array-like of shape (n_samples,) or None, default=None
             Given to a splitter in `validation_split`, which may stratify by it; ignored
             otherwise.
@@ -167,7 +171,17 @@ class Fitting(Beginning, metaclass=ABCMeta):
             same, and at the prompt of an interactive session it is a
             `ConvergenceWarning` instead.
         """
+        if trains_on_workers(self, X):
+            aside = {"groups": groups, "sample_weight": sample_weight}
+            return fit_on_workers(self, X, y=y, X_val=X_val, **aside)
         with (
+            within_reach(X, y, X_val, groups, sample_weight) as (
+                X,
+                y,
+                X_val,
+                groups,
+                sample_weight,
+            ),
             told_to_callbacks(self, X, y, sample_weight),
             unchanged_on_error(self),
             own_modes(inference=False),
@@ -249,6 +263,7 @@ class Fitting(Beginning, metaclass=ABCMeta):
         refuse_alone(self, "partial_fit")
         first, begins = not hasattr(self, "net_"), not self._has_begun()
         with (
+            within_reach(X, sample_weight) as (X, sample_weight),
             told_to_callbacks(self, X, y, sample_weight, keeps_axes=not begins),
             unchanged_on_error(self),
             own_modes(inference=False),
