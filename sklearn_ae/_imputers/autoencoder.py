@@ -34,6 +34,9 @@ from sklearn_ae._utils import (
     unchanged_on_error,
 )
 
+# Rows per column from which a tenth of the values more is of no account to PCA.
+MOST_ROWS_A_COLUMN = 50
+
 FILLS = Described(
     can_fill,
     "an estimator with `impute`, or a Pipeline that ends in one and whose other steps "
@@ -275,13 +278,15 @@ class AutoencoderImputer(TableImputer):
         return self._columns.standardised(filled)
 
     def _learn_from_hidden(self, rows, rng):
-        """Fit what is fitted fast once more, to the hidden values as well."""
+        """Fit PCA and forests once more, to the hidden values as well."""
         stack = self._stack
-        for fill, shared, own in zip(
-            self._linear, stack.shared_, stack.weights_, strict=False
-        ):
-            if shared > 0 or np.any(own > 0):
-                fill.fit(rows, rng)
+        n_rows, n_columns = rows.shape
+        if n_rows < MOST_ROWS_A_COLUMN * n_columns:
+            for fill, shared, own in zip(
+                self._linear, stack.shared_, stack.weights_, strict=False
+            ):
+                if shared > 0 or np.any(own > 0):
+                    fill.fit(rows, rng)
         stack.refit_forests(self._functions(), rows, rng)
 
     def _completed(self, X, missing):
