@@ -2,7 +2,7 @@
 
 from functools import partial
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from sklearn_ae._estimators.autoencoder import AutoencoderTransformer
 from sklearn_ae._estimators.vae import VAETransformer
 from sklearn_ae._imputers.base import TableImputer
-from sklearn_ae._imputers.blend import blend_weights, rms_errors
 from sklearn_ae._imputers.columns import Columns
+from sklearn_ae._imputers.forests import count_of_trees
 from sklearn_ae._imputers.hidden import hidden_values
 from sklearn_ae._imputers.linear import LinearFill, ranks
 from sklearn_ae._imputers.members import (
@@ -21,15 +21,21 @@ from sklearn_ae._imputers.members import (
     fill_by,
     fit_member,
 )
+from sklearn_ae._imputers.normal import NormalFill
+from sklearn_ae._imputers.stack import Stack
 from sklearn_ae._utils import (
     Described,
     Interval,
     RandomStateLike,
+    StrOptions,
     fit_context,
     mask_of,
     random_stream,
     unchanged_on_error,
 )
+
+# Rows per column from which a tenth of the values more is of no account to PCA.
+MOST_ROWS_A_COLUMN = 50
 
 FILLS = Described(
     can_fill,
@@ -39,13 +45,16 @@ FILLS = Described(
 
 
 class AutoencoderImputer(TableImputer):
-    """Imputer that fills in missing values by autoencoders and by PCA.
+    """Imputer that fills in missing values by autoencoders, PCA and forests.
 
     Columns are standardised, a tenth or more of the observed values is hidden, and
     several fills learn from the rest: column means, probabilistic PCA's means given the
-    observed values at several ranks [1]_, and autoencoders. What is filled in is their
-    weighted mean, with the weights that err least on the hidden values [2]_. So there
-    the error is never above that of the best of the fills, PCA's among them.
+    observed values at several ranks [1]_, also of the columns' normal scores, and
+    autoencoders. Their weighted mean, with the weights that err least on the hidden
+    values [2]_, completes the rows from which a forest of each column learns to fill it
+    in [3]_. What is filled in is the weighted mean of all, with weights of each column.
+    So on the hidden values the error is never above that of the best of the fills,
+    PCA's among them.
 
     Values are hidden as they are missing: half of the rows also lose what another row
     misses. Filled in values are within the range of their column in ``fit``.
@@ -55,8 +64,9 @@ class AutoencoderImputer(TableImputer):
     estimator : estimator, Pipeline or None, default=None
         An `AutoencoderTransformer`, a `VAETransformer`, or a `Pipeline` that ends in
         one and whose other steps have `inverse_transform` and take NaN. None is
-        `AutoencoderTransformer`, or `VAETransformer` where `sample_posterior`, each
-        copy with another `n_components`: up to half of the columns and at most 32.
+        ``AutoencoderTransformer(guard=False)``, as the weights are its guard, or
+        `VAETransformer` where `sample_posterior`, each copy with another
+        `n_components`: up to half of the columns and at most 32.
     missing_values : int, float or np.nan, default=np.nan
         What stands for a missing value. Where it is not NaN, NaN in X is refused.
     sample_posterior : bool, default=False
@@ -64,8 +74,12 @@ class AutoencoderImputer(TableImputer):
         place of means. Each call of ``transform`` draws anew, from one of the
         estimators; weights have no part in it, and values may be out of their column's
         range. The estimator has to draw, as `VAETransformer` does.
-    n_estimators : int, default=4
+    n_estimators : int, default=1
         Number of copies of the estimator, each with seeds of its own.
+    n_trees : "auto" or int, default="auto"
+        Number of trees of each column's forest. "auto" is 20, or 0 for more than 50
+        columns, where they would take most of the time; 0 leaves forests out, and so
+        does `sample_posterior`.
     standardize : bool, default=True
         Whether the estimator gets standardised columns. False leaves them in X's units,
         which a loss or likelihood may need that is of counts or of [0, 1].
@@ -85,9 +99,15 @@ class AutoencoderImputer(TableImputer):
         The fitted copies. None at all where X has a single column, or no variance.
     ranks_ : ndarray of int of shape (n_ranks,)
         Ranks of probabilistic PCA that fill in; the first is 0, the column means.
-    weights_ : ndarray of shape (n_ranks + n_estimators,)
-        Weight of each of `ranks_`, then of each of `estimators_`; they sum to 1.
-    errors_ : ndarray of shape (n_ranks + n_estimators,)
+    forests_ : list of lists of ExtraTreesRegressor
+        The forest of each column that had a value, in each of two turns: the second
+        learns from rows that the mean of all filled in. Empty where there are none, or
+        their weights are nil.
+    weights_ : ndarray of shape (n_fills, n_valued_columns)
+        In each column that had a value, the weights of: `ranks_`; the last of them on
+        normal scores, if it is above 0; `estimators_`; the forests, if any were fitted.
+        Those of a column sum to 1.
+    errors_ : ndarray of shape (n_fills,)
         Root mean squared error of the hidden values as each fills them in, in standard
         deviations of their columns; NaN where there are too few rows to hide any.
     error_ : float
@@ -110,6 +130,8 @@ class AutoencoderImputer(TableImputer):
     .. [1] Tipping, M. E. & Bishop, C. M. (1999). Probabilistic principal component
        analysis. Journal of the Royal Statistical Society B 61, 611-622.
     .. [2] Breiman, L. (1996). Stacked regressions. Machine Learning 24, 49-64.
+    .. [3] Stekhoven, D. J. & Buehlmann, P. (2012). MissForest: non-parametric missing
+       value imputation for mixed-type data. Bioinformatics 28, 112-118.
 
     Examples
     --------
@@ -134,6 +156,7 @@ class AutoencoderImputer(TableImputer):
         "estimator": [FILLS, None],
         "sample_posterior": ["boolean"],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "n_trees": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "standardize": ["boolean"],
         "random_state": ["random_state"],
     }
@@ -144,7 +167,8 @@ class AutoencoderImputer(TableImputer):
         *,
         missing_values: Any = np.nan,
         sample_posterior: bool = False,
-        n_estimators: int = 4,
+        n_estimators: int = 1,
+        n_trees: Literal["auto"] | int = "auto",
         standardize: bool = True,
         random_state: RandomStateLike = None,
         add_indicator: bool = False,
@@ -158,6 +182,7 @@ class AutoencoderImputer(TableImputer):
         self.estimator = estimator
         self.sample_posterior = sample_posterior
         self.n_estimators = n_estimators
+        self.n_trees = n_trees
         self.standardize = standardize
         self.random_state = random_state
 
@@ -204,11 +229,13 @@ class AutoencoderImputer(TableImputer):
         rows = self._columns.standardised(table[:, valued], missing[:, valued])
         hidden = hidden_values(np.isnan(rows), rng)
         self._fit_fills(np.where(hidden, np.nan, rows), rng)
-        self._weigh(rows, hidden)
-        # The cheap ones learn from the hidden values as well.
-        for weight, fill in zip(self.weights_, self._linear, strict=False):
-            if weight > 0:
-                fill.fit(rows, rng)
+        n_trees = count_of_trees(self.n_trees, rows.shape[1])
+        self._stack = Stack(0 if self.sample_posterior else n_trees)
+        self._stack.fit(self._functions(), rows, hidden, rng)
+        self._learn_from_hidden(rows, rng)
+        self.weights_, self.errors_ = self._stack.weights_, self._stack.errors_
+        self.error_ = self._stack.error_
+        self.forests_ = [each.forests_ for each in self._stack.forests_]
         self._stream = np.random.RandomState(rng.randint(2**31))
 
     def _refuse_means_alone(self):
@@ -223,10 +250,16 @@ class AutoencoderImputer(TableImputer):
     def _fit_fills(self, rows, rng):
         self.ranks_ = ranks(*rows.shape)
         self._linear = [LinearFill(rank).fit(rows, rng) for rank in self.ranks_]
+        if self.ranks_[-1] > 0:
+            self._linear.append(NormalFill(self.ranks_[-1]).fit(rows, rng))
         estimators = [self.estimator] * self.n_estimators
         if self.estimator is None:
             rank = max(fill.rank_ for fill in self._linear)
-            kind = VAETransformer if self.sample_posterior else AutoencoderTransformer
+            kind = (
+                VAETransformer
+                if self.sample_posterior
+                else partial(AutoencoderTransformer, guard=False)
+            )
             estimators = [kind(size) for size in code_sizes(self.n_estimators, rank)]
         elif not rows.shape[1]:
             estimators = []
@@ -234,7 +267,10 @@ class AutoencoderImputer(TableImputer):
         self.estimators_ = [fit_member(each, given, rng) for each in estimators]
 
     def _functions(self):
-        """Return the functions that fill in standardised rows, in order of weights."""
+        """Return the functions that fill in standardised rows, in order of weights.
+
+        Forests are not among them: they go by a mean of these.
+        """
         return [
             *(fill.fill for fill in self._linear),
             *(partial(self._filled_by, member) for member in self.estimators_),
@@ -246,19 +282,17 @@ class AutoencoderImputer(TableImputer):
         filled = fill_by(member, self._columns.in_units(rows), **how)
         return self._columns.standardised(filled)
 
-    def _weigh(self, rows, hidden):
-        """Weigh the fills by their errors of hidden values."""
-        functions = self._functions()
-        errors = np.empty((0, len(functions)))
-        if hidden.any():
-            touched = hidden.any(axis=1)
-            rows, hidden = rows[touched], hidden[touched]
-            holed = np.where(hidden, np.nan, rows)
-            fills = [(function(holed) - rows)[hidden] for function in functions]
-            errors = np.stack(fills, axis=1)
-        self.weights_ = blend_weights(errors)
-        self.errors_ = rms_errors(errors)
-        self.error_ = float(rms_errors(errors @ self.weights_[:, np.newaxis])[0])
+    def _learn_from_hidden(self, rows, rng):
+        """Fit PCA and forests once more, to the hidden values as well."""
+        stack = self._stack
+        n_rows, n_columns = rows.shape
+        if n_rows < MOST_ROWS_A_COLUMN * n_columns:
+            for fill, shared, own in zip(
+                self._linear, stack.shared_, stack.weights_, strict=False
+            ):
+                if shared > 0 or np.any(own > 0):
+                    fill.fit(rows, rng)
+        stack.refit_forests(self._functions(), rows, rng)
 
     def _completed(self, X, missing):
         """Return rows, each with a gap, of the columns that had values."""
@@ -268,16 +302,10 @@ class AutoencoderImputer(TableImputer):
         if self.sample_posterior and self.estimators_:
             values = self._columns.in_units(self._drawn(rows))
         else:
-            values = self._columns.in_units(self._blended(rows))
+            values = self._stack.fill(self._functions(), rows)
+            values = self._columns.in_units(values)
             values = np.clip(values, self._columns.low, self._columns.high)
         return np.where(missing, values, X)
-
-    def _blended(self, rows):
-        blended = np.zeros_like(rows)
-        for weight, function in zip(self.weights_, self._functions(), strict=True):
-            if weight > 0:
-                blended += weight * function(rows)
-        return blended
 
     def _drawn(self, rows):
         member = self.estimators_[self._stream.randint(len(self.estimators_))]

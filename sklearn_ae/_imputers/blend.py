@@ -3,6 +3,9 @@
 import numpy as np
 from scipy.optimize import nnls
 
+# Hidden values of all columns that a column's own are weighed against.
+PRIOR_VALUES = 50
+
 
 def rms_errors(errors):
     """Return the root mean square of each column of errors; NaN of none."""
@@ -39,3 +42,31 @@ def blend_weights(errors):
     aim[-1] = 1.0
     weights, _ = nnls(rows, aim)
     return weights / weights.sum()
+
+
+def column_weights(errors, hidden):
+    """Return the weights of fills in each column.
+
+    A column has few hidden values, so all of them count as `PRIOR_VALUES` of its own.
+    In total the weighted means still err no more than the best of the fills does.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_values, n_fills)
+        Of each fill of each hidden value.
+    hidden : ndarray of bool of shape (n_rows, n_columns)
+        Where these were, in the order of ``errors``: row by row.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_fills, n_columns)
+    """
+    if not len(errors):
+        return np.repeat(blend_weights(errors)[:, np.newaxis], hidden.shape[1], axis=1)
+    shared = np.linalg.qr(errors, mode="r") * np.sqrt(PRIOR_VALUES / len(errors))
+    columns = np.nonzero(hidden)[1]
+    each = [
+        blend_weights(np.vstack([errors[columns == column], shared]))
+        for column in range(hidden.shape[1])
+    ]
+    return np.stack(each, axis=1)

@@ -12,9 +12,8 @@ MOST_AXES = 64
 
 def ranks(n_rows, n_columns):
     """Return the numbers of axes to try; none at all fills in the mean."""
-    most = min(n_columns - 1, n_rows - 2, MOST_AXES)
-    shares = (np.arange(1, 5) * most) // 4
-    return np.unique([0, min(2, max(most, 0)), *shares.clip(0)])
+    most = max(min(n_columns - 1, n_rows - 2, MOST_AXES), 0)
+    return np.unique([0, min(2, most), most])
 
 
 class LinearFill:
