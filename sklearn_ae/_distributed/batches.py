@@ -96,7 +96,7 @@ def _where_it_fits(rows, device):
 
 
 class _Part:
-    """This rank's part of a batch.
+    """The part of a batch that this rank has.
 
     Parameters
     ----------
