@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
@@ -256,6 +256,14 @@ SETTINGS = {
     "flush_denormal": lambda: switched_on(torch.set_flush_denormal),
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
 }
+# Those of which none hides another are looked at together.
+TOGETHER = [
+    ["float64", "deterministic", "flush_denormal"],
+    ["default_device", "autocast"],
+    ["with_device", "anomaly"],
+    ["no_grad"],
+    ["inference_mode"],
+]
 
 
 def all_results(model, X):
@@ -292,12 +300,15 @@ def all_results(model, X):
 def test_no_setting_of_torch_s_matters(model, data, steps, curved):
     model, X = prepared(model, data, steps, curved)
     expected = all_results(model, X)
-    for name, setting in SETTINGS.items():
-        with setting():
+    assert {name for names in TOGETHER for name in names} == SETTINGS.keys()
+    for names in TOGETHER:
+        with ExitStack() as stack:
+            for name in names:
+                stack.enter_context(SETTINGS[name]())
             found = all_results(model, X)
         for one, other in zip(found, expected, strict=True):
-            assert one.dtype == other.dtype, name
-            np.testing.assert_array_equal(one, other, err_msg=name)
+            assert one.dtype == other.dtype, names
+            np.testing.assert_array_equal(one, other, err_msg=str(names))
     assert torch.get_default_dtype() == torch.float32
 
 
