@@ -19,6 +19,8 @@ FIRST_STRETCH, STRETCH_RATE = 3.0, 5.0
 class _BuiltNeighbours(nn.Module):
     # Fewer rows show no neighbours, more of them train in too few steps.
     batch_rows = (256, 512)
+    # Large batches are few steps.
+    peak_rate = 7e-3
 
     def __init__(self, weight, n_neighbors):
         super().__init__()
@@ -82,14 +84,15 @@ class Neighbours(BaseEstimator):
     [1]_, rows that were not trained on have their place in the map, and as a decoder
     learns beside it [2]_, each place in the map is a row. The scale s is learned.
 
-    A batch has to have many rows: `batch_size="auto"` takes 256 to 512.
+    A batch has to have many rows: `batch_size="auto"` takes 256 to 512. There are few
+    of them, so `learning_rate="auto"` is 0.007.
 
     The guard compares what is trained: reconstruction and divergence together. So a map
     whose reconstruction is no better than PCA's is kept if its neighbours are.
 
     Parameters
     ----------
-    weight : float, default=2.0
+    weight : float, default=4.0
         What the divergence, in nats a row, counts: as so many times what PCA's
         reconstruction leaves of a row, or of a loss or likelihood that has no units of
         X as so many nats a feature.
@@ -138,7 +141,7 @@ class Neighbours(BaseEstimator):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, weight: float = 2.0, n_neighbors: int = 3) -> None:
+    def __init__(self, weight: float = 4.0, n_neighbors: int = 3) -> None:
         self.weight = weight
         self.n_neighbors = n_neighbors
 
