@@ -67,7 +67,7 @@ for ax, (name, reducer) in zip(axes, maps.items(), strict=True):
 #
 # The decoder is trained together with the map, so it makes a row of each place. Left:
 # the images of places on a grid; those far from all training rows are left out. Right:
-# the training rows in the same places. Some digits, such as 1 and 5, are in several
+# the training rows in the same places. Some digits, such as 1 and 9, are in several
 # places.
 
 map_of = maps["with Neighbours"]

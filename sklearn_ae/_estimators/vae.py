@@ -108,7 +108,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     learning_rate : "auto" or float, default="auto"
         Peak of the schedule: a linear warm-up over 15 % of the steps, then a cosine to
         zero; where held-out rows end training, a constant rate between a warm-up and a
-        linear fall. "auto" is 0.003.
+        linear fall. "auto" is 0.003, 0.007 with `penalties.Neighbours`.
     weight_decay : float, default=0.01
         Decoupled weight decay of the networks' weight matrices.
     batch_size : "auto" or int, default="auto"

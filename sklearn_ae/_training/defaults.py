@@ -68,8 +68,13 @@ def patience(epochs, n_iter_no_change):
     return max(5, 2 * epochs // 3)
 
 
-def peak_rate(learning_rate, budget=None):
-    """Return the peak learning rate; "auto" is 0.003, or that of a budget."""
+def peak_rate(learning_rate, budget=None, asked=()):
+    """Return the peak learning rate; "auto" is 0.003, or that of a budget.
+
+    The lowest of those that parts of the module ask for, where some do.
+    """
     if learning_rate != "auto":
         return float(learning_rate)
+    if asked:
+        return min(asked)
     return LEARNING_RATE if budget is None else budget.learning_rate

@@ -38,11 +38,14 @@ def follows_budget(estimator, rows):
     )
 
 
+def _asked(module, name):
+    """Return what a module's parts ask of training by an attribute."""
+    return [getattr(part, name) for part in module.modules() if hasattr(part, name)]
+
+
 def _batch_bounds(module):
     """Return the range of batch sizes that a module's parts are to have."""
-    asked = [
-        part.batch_rows for part in module.modules() if hasattr(part, "batch_rows")
-    ]
+    asked = _asked(module, "batch_rows")
     if asked:
         return tuple(map(max, zip(*asked, strict=True)))
     largest = getattr(module.encoder, "largest_batch", defaults.LARGEST_BATCH)
@@ -89,7 +92,8 @@ def run(estimator, rows, seed, *, max_epochs, scheduled, outlook=None):
         n_values = rows.data.shape[1] if net.module_.is_in_nats else None
         budget = budget_for(outlook, steps_per_epoch, n_values)
         epochs = budget.most_epochs(steps_per_epoch)
-    net.lr = defaults.peak_rate(estimator.learning_rate, budget)
+    asked = _asked(net.module_, "peak_rate")
+    net.lr = defaults.peak_rate(estimator.learning_rate, budget, asked)
     patience = None
     if estimator.early_stopping and budget is None:
         patience = defaults.patience(epochs, estimator.n_iter_no_change)

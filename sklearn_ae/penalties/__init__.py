@@ -8,7 +8,8 @@ rows `x`, as the encoder got them.
 One with ``rotatable = True`` asks the same of codes in every orthonormal basis, so that
 they may be turned after training; any other is about single columns, which are kept.
 A built one that needs many rows at a time has the range of batch sizes that "auto" is
-to keep to as its ``batch_rows``.
+to keep to as its ``batch_rows``, and the learning rate that "auto" is to be as its
+``peak_rate``.
 
 Penalties in a list are added up, each with its own weight.
 

@@ -19,6 +19,8 @@ FIRST_STRETCH, STRETCH_RATE = 3.0, 5.0
 class _BuiltNeighbours(nn.Module):
     # Fewer rows show no neighbours, more of them train in too few steps.
     batch_rows = (256, 512)
+    # Large batches are few steps.
+    peak_rate = 7e-3
 
     def __init__(self, weight, n_neighbors):
         super().__init__()
@@ -83,14 +85,15 @@ class Neighbours(BaseEstimator):
     put into the map. A decoder is trained beside it [2]_, so each point of the map can
     be decoded to a row.
 
-    Batches need many rows: `batch_size="auto"` takes 256 to 512.
+    Batches need many rows: `batch_size="auto"` takes 256 to 512. There are then few
+    batches, so `learning_rate="auto"` is 0.007.
 
     The guard compares the whole loss, reconstruction and penalty. So a map whose
     reconstruction is not better than PCA's is kept if its neighbours are better.
 
     Parameters
     ----------
-    weight : float, default=2.0
+    weight : float, default=4.0
         Weight of the divergence, which is in nats per row. One nat counts as much as
         `weight` times the squared error that PCA leaves of a row; with a loss or
         likelihood that is not in units of X, as much as `weight` nats per feature.
@@ -139,7 +142,7 @@ class Neighbours(BaseEstimator):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, weight: float = 2.0, n_neighbors: int = 3) -> None:
+    def __init__(self, weight: float = 4.0, n_neighbors: int = 3) -> None:
         self.weight = weight
         self.n_neighbors = n_neighbors
 

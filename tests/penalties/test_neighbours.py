@@ -13,7 +13,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn_ae import AutoencoderTransformer, VAETransformer
 from sklearn_ae.networks import MLP
 from sklearn_ae.penalties import Neighbours
-from sklearn_ae.penalties._neighbours import FIRST_STRETCH, MOST_TOGETHER
+from sklearn_ae.penalties._neighbours import (
+    FIRST_STRETCH,
+    MOST_TOGETHER,
+    _BuiltNeighbours,
+)
 
 SCALES = {"code_scale": np.ones(2), "natural_scale": 4.0}
 
@@ -94,6 +98,15 @@ def test_auto_batches_have_rows_enough(make_ae, curved):
         )
     ]
     assert sizes == [256, 20, 16]
+
+
+def test_auto_rate_is_what_the_penalty_asks_for(make_ae, curved):
+    def rate(**parameters):
+        return make_ae(max_epochs=1, **parameters).fit(curved).net_.lr
+
+    assert rate(penalty=[Neighbours(), "l1"]) == _BuiltNeighbours.peak_rate
+    assert rate(penalty=Neighbours(), learning_rate=0.01) == 0.01
+    assert rate(penalty="l1") == rate() < _BuiltNeighbours.peak_rate
 
 
 def test_parameters_reach_the_penalty_of_an_estimator(make_ae):

@@ -77,3 +77,5 @@ def test_patience():
 def test_peak_rate():
     assert defaults.peak_rate("auto") == 0.003
     assert defaults.peak_rate(0.5) == 0.5
+    assert defaults.peak_rate("auto", asked=[0.02, 0.01]) == 0.01
+    assert defaults.peak_rate(0.5, asked=[0.01]) == 0.5
