@@ -754,38 +754,45 @@ def test_what_training_goes_on_with_is_kept(make, curved, goes_on):
 RELOAD = """
 import pickle, sys, warnings
 import numpy as np
-X, pipeline = pickle.load(open(sys.argv[1], "rb"))
-codes = pipeline.transform(X)
-sample = pipeline[-1].sample(4, random_state=0)
-np.savez(sys.argv[2], codes=codes, X_back=pipeline.inverse_transform(codes),
-         sample=sample, device=pipeline[-1].device_)
-pipeline[-1].partial_fit(X)
-assert np.isfinite(pipeline.transform(X)).all()
+X, pipelines = pickle.load(open(sys.argv[1], "rb"))
+for path, pipeline in zip(sys.argv[2:], pipelines, strict=True):
+    codes = pipeline.transform(X)
+    sample = pipeline[-1].sample(4, random_state=0)
+    np.savez(path, codes=codes, X_back=pipeline.inverse_transform(codes),
+             sample=sample, device=pipeline[-1].device_)
+    pipeline[-1].partial_fit(X)
+    assert np.isfinite(pipeline.transform(X)).all()
 """
 
 
-def reloaded(pipeline, X, path, *options, **environment):
-    """Return the results of a pickled pipeline in a new process."""
-    (path / "model.pkl").write_bytes(pickle.dumps((X, pipeline)))
-    command = [sys.executable, *options, "-c", RELOAD, "model.pkl", "results.npz"]
+def reloaded(pipelines, X, path, *options, **environment):
+    """Return the results of each of some pickled pipelines, in a new process."""
+    (path / "models.pkl").write_bytes(pickle.dumps((X, pipelines)))
+    results = [f"results{number}.npz" for number in range(len(pipelines))]
+    command = [sys.executable, *options, "-c", RELOAD, "models.pkl", *results]
     environment = {**os.environ, **environment}
     done = subprocess.run(
         command, cwd=path, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    return np.load(path / "results.npz")
+    return [np.load(path / result) for result in results]
 
 
 @pytest.mark.slow
-def test_reloaded_in_a_new_process(make, curved, tmp_path):
-    pipeline = make_pipeline(StandardScaler(), make(guard=False)).fit(curved)
-    loaded = reloaded(pipeline, curved, tmp_path, "-W", "error")
-    codes = pipeline.transform(curved)
-    np.testing.assert_array_equal(loaded["codes"], codes)
-    np.testing.assert_array_equal(loaded["X_back"], pipeline.inverse_transform(codes))
-    np.testing.assert_array_equal(
-        loaded["sample"], pipeline[-1].sample(4, random_state=0)
-    )
+def test_reloaded_in_a_new_process(make_ae, make_vae, curved, tmp_path):
+    pipelines = [
+        make_pipeline(StandardScaler(), make(guard=False)).fit(curved)
+        for make in (make_ae, make_vae)
+    ]
+    found = reloaded(pipelines, curved, tmp_path, "-W", "error")
+    for pipeline, loaded in zip(pipelines, found, strict=True):
+        codes = pipeline.transform(curved)
+        X_back = pipeline.inverse_transform(codes)
+        np.testing.assert_array_equal(loaded["codes"], codes)
+        np.testing.assert_array_equal(loaded["X_back"], X_back)
+        np.testing.assert_array_equal(
+            loaded["sample"], pipeline[-1].sample(4, random_state=0)
+        )
 
 
 def n_threads_in_a_fit(model, X):
@@ -867,7 +874,7 @@ def test_a_gpu_is_used_by_default(make, rng):
 def test_trained_on_a_gpu_and_loaded_without_one(make, curved, tmp_path):
     pipeline = make_pipeline(StandardScaler(), make(device="auto", guard=False))
     pipeline.fit(curved)
-    loaded = reloaded(pipeline, curved, tmp_path, CUDA_VISIBLE_DEVICES="")
+    (loaded,) = reloaded([pipeline], curved, tmp_path, CUDA_VISIBLE_DEVICES="")
     assert loaded["device"] == "cpu"
     codes = pipeline.transform(curved)
     np.testing.assert_allclose(loaded["codes"], codes, atol=1e-4)
