@@ -311,7 +311,7 @@ class AggregatePosterior(BaseEstimator):
         return PosteriorCodes(arrays | {"weight": self.normal_weight_})
 
     def fit_posteriors(
-        self, means: ArrayLike, deviations: ArrayLike, *, normal_weight: float = 0.0
+        self, means: np.ndarray, deviations: np.ndarray, *, normal_weight: float = 0.0
     ) -> Self:
         """Take the posteriors of rows.
 
