@@ -8,8 +8,9 @@ A prior is a small estimator without torch state; ``build`` gives its module, wh
 - ``log_prob(code)`` and ``sample(n_samples, generator)``.
 
 A code density is fitted to codes after training: ``fit(codes)`` and ``sample``. A prior
-that has ``fit`` as well is refitted to the codes by ``fit(codes, normal_weight=...)``,
-where the standard normal distribution has that weight, and then has ``as_module``. Its
+that has ``as_module`` is refitted, to the codes by ``fit(codes, normal_weight=...)`` or
+to posteriors by ``fit_posteriors(means, deviations, normal_weight=...)``, where the
+standard normal distribution has that weight, and ``as_module`` is then the density. Its
 module has ``refit(density)``, which makes that module part of its own, ``fitted``;
 ``refit(None)`` forgets it.
 """
@@ -29,15 +30,19 @@ from sklearn.mixture import GaussianMixture as _SklearnMixture
 from sklearn.utils import check_random_state
 from torch import nn
 
-from sklearn_ae._modules.codes import FittedMixture, MixtureCodes, StandardNormalCodes
+from sklearn_ae._modules.codes import (
+    DiagonalMixture,
+    FittedMixture,
+    PosteriorCodes,
+    RefittedCodes,
+    StandardNormalCodes,
+)
 from sklearn_ae._utils import Interval, RandomStateLike, check_parameters
 
 # Numbers of components grow by this factor, until the BIC has risen so often in a row.
 GROWTH, RISES = 1.4, 2
-# Rows of which a prior's density is computed at a time.
-PART = 1024
 
-__all__ = ["GaussianMixture", "StandardNormal", "VampPrior"]
+__all__ = ["AggregatePosterior", "GaussianMixture", "StandardNormal", "VampPrior"]
 
 
 class StandardNormal(BaseEstimator):
@@ -134,7 +139,7 @@ class GaussianMixture(BaseEstimator):
     def build(self, n_components, rows, feature_scale):
         """Return the module of the prior in training, a standard normal one."""
         check_parameters(self)
-        return MixtureCodes(n_components)
+        return RefittedCodes(n_components, FittedMixture)
 
     def as_module(self):
         """Return the fitted density as a module with ``log_prob`` and ``sample``."""
@@ -246,39 +251,88 @@ class GaussianMixture(BaseEstimator):
         )
 
 
-class _DiagonalMixture(nn.Module):
-    """Equally likely normal distributions with diagonal covariances."""
+class AggregatePosterior(BaseEstimator):
+    """Mean of the training rows' posteriors.
 
-    def __init__(self, means, log_variances):
-        super().__init__()
-        self.means = means
-        self.log_variances = log_variances
+    `VAETransformer` trains with a standard normal prior and takes the mean of the
+    posteriors of the training rows afterwards [1]_; it is kept as the prior if it makes
+    held-out rows significantly more likely. A draw is then a code that some training
+    row may have. It suits codes that form no few clouds, as those of small tables do.
 
-    def kl_terms(self, mean, log_variance, code):
-        standardised = (code - mean).square() / log_variance.exp()
-        constant = 0.5 * mean.shape[1] * math.log(2 * math.pi)
-        log_posterior = -0.5 * (standardised + log_variance).sum(1) - constant
-        return (log_posterior - self.log_prob(code))[:, None]
+    Parameters
+    ----------
+    max_rows : int, default=1000
+        The most rows whose posteriors are taken, drawn at random. Scores take time in
+        proportion to their number.
+    random_state : int, RandomState or None, default=None
+        For the choice of rows; the autoencoders seed None from their own
+        `random_state`.
 
-    def log_prob(self, z):
-        # Parts bound the memory: each row meets each distribution.
-        return torch.cat([self._log_prob(part) for part in z.split(PART)])
+    Attributes
+    ----------
+    means_, deviations_ : ndarray of shape (n_rows, n_components)
+        Of the posteriors.
+    normal_weight_ : float
+        As for `GaussianMixture`.
 
-    def _log_prob(self, z):
-        standardised = (z[:, None] - self.means).square() * (-self.log_variances).exp()
-        constant = 0.5 * z.shape[1] * math.log(2 * math.pi) + math.log(len(self.means))
-        log_terms = -0.5 * (standardised + self.log_variances).sum(2)
-        return log_terms.logsumexp(1) - constant
+    References
+    ----------
+    .. [1] Norouzi, S., Fleet, D. J. & Norouzi, M. (2020). Exemplar VAE: Linking
+       generative models, nearest neighbor retrieval, and data augmentation. Advances in
+       Neural Information Processing Systems 33.
 
-    def sample(self, n_samples, generator):
-        chosen = torch.randint(
-            len(self.means), (n_samples,), generator=generator, device="cpu"
-        )
-        means = self.means.cpu()[chosen]
-        noise = torch.randn(
-            means.shape, generator=generator, device="cpu", dtype=torch.float32
-        )
-        return means + (0.5 * self.log_variances.cpu()[chosen]).exp() * noise
+    Examples
+    --------
+    >>> from sklearn_ae import VAETransformer
+    >>> from sklearn_ae.priors import AggregatePosterior
+    >>> VAETransformer(prior=AggregatePosterior(max_rows=500))
+    VAETransformer(prior=AggregatePosterior(max_rows=500))
+    """
+
+    _parameter_constraints: dict = {
+        "max_rows": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self, max_rows: int = 1000, random_state: RandomStateLike = None
+    ) -> None:
+        self.max_rows = max_rows
+        self.random_state = random_state
+
+    def build(self, n_components, rows, feature_scale):
+        """Return the module of the prior in training, a standard normal one."""
+        check_parameters(self)
+        return RefittedCodes(n_components, PosteriorCodes)
+
+    def as_module(self):
+        """Return the fitted density as a module with ``log_prob`` and ``sample``."""
+        arrays = {"means": self.means_, "deviations": self.deviations_}
+        return PosteriorCodes(arrays | {"weight": self.normal_weight_})
+
+    def fit_posteriors(
+        self, means: np.ndarray, deviations: np.ndarray, *, normal_weight: float = 0.0
+    ) -> Self:
+        """Take the posteriors of rows.
+
+        Parameters
+        ----------
+        means, deviations : ndarray of shape (n_samples, n_components)
+            Of the training rows' posteriors.
+        normal_weight : float, default=0.0
+            As for `GaussianMixture.fit`.
+
+        Returns
+        -------
+        self : AggregatePosterior
+            The fitted density.
+        """
+        check_parameters(self)
+        rng = check_random_state(self.random_state)
+        chosen = rng.permutation(len(means))[: int(self.max_rows)]
+        self.means_, self.deviations_ = means[chosen], deviations[chosen]
+        self.normal_weight_ = normal_weight
+        return self
 
 
 class _BuiltVamp(nn.Module):
@@ -296,7 +350,7 @@ class _BuiltVamp(nn.Module):
     def given(self, posterior):
         if not self.networks_on:
             return self.standard
-        return _DiagonalMixture(*posterior(self.pseudo_rows * self.scale))
+        return DiagonalMixture(*posterior(self.pseudo_rows * self.scale))
 
 
 class VampPrior(BaseEstimator):
@@ -340,5 +394,6 @@ PRIORS = {
     "normal": StandardNormal,
     "gaussian_mixture": GaussianMixture,
     "vamp": VampPrior,
+    "aggregate": AggregatePosterior,
 }
 CODE_DENSITIES = {"gaussian_mixture": GaussianMixture}

@@ -8,6 +8,7 @@ from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.neighbors import KernelDensity
 
 from sklearn_ae.priors import (
+    AggregatePosterior,
     GaussianMixture,
     StandardNormal,
     VampPrior,
@@ -254,6 +255,57 @@ def test_a_vae_s_codes_do_as_well(make_vae, rng):
 def test_bad_max_components(max_components):
     with pytest.raises(ValueError, match="'max_components' parameter of GaussianM"):
         GaussianMixture(max_components).fit(np.zeros((4, 2)))
+
+
+# ---- the mean of the training rows' posteriors
+
+
+@pytest.fixture
+def posteriors(rng):
+    return rng.normal(size=(40, 2)), rng.uniform(0.1, 0.5, size=(40, 2))
+
+
+def test_the_aggregate_is_the_mean_of_the_posteriors(posteriors, rng):
+    means, deviations = posteriors
+    density = AggregatePosterior().fit_posteriors(*posteriors, normal_weight=0.1)
+    z = rng.normal(size=(2000, 2))
+    rows = stats.norm(means, deviations).pdf(z[:, None]).prod(axis=2).mean(axis=1)
+    expected = np.log(0.9 * rows + 0.1 * stats.norm.pdf(z).prod(axis=1))
+    found = density.as_module().log_prob(torch.tensor(z, dtype=torch.float32))
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_draws_of_the_aggregate_have_its_moments(posteriors):
+    means, deviations = posteriors
+    density = AggregatePosterior().fit_posteriors(*posteriors)
+    drawn = density.as_module().sample(20_000, torch.Generator().manual_seed(0))
+    covariance = np.cov(means.T, bias=True) + np.diag((deviations**2).mean(axis=0))
+    np.testing.assert_allclose(drawn.mean(axis=0), means.mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.06)
+
+
+def test_the_aggregate_has_at_most_so_many_rows(posteriors):
+    density = AggregatePosterior(max_rows=7, random_state=0)
+    density.fit_posteriors(*posteriors)
+    pairs = zip(density.means_, density.deviations_, strict=True)
+    known = {tuple(np.r_[pair]) for pair in zip(*posteriors, strict=True)}
+    assert {tuple(np.r_[pair]) for pair in pairs} <= known
+    assert len(density.means_) == 7
+
+
+def test_the_aggregate_is_kept_where_held_out_rows_are_likelier(make_vae, rng):
+    X = np.c_[clusters_on_a_grid(rng), rng.normal(size=(960, 2))]
+    likelier = make_vae(n_components=2, max_epochs=1, prior="aggregate").fit(X)
+    plain = make_vae(n_components=2, max_epochs=1, prior="normal").fit(X)
+    assert hasattr(likelier.prior_, "means_")
+    assert likelier.score(X) > plain.score(X) + 0.5
+    noise = make_vae(n_components=2, max_epochs=1, prior="aggregate")
+    assert not hasattr(noise.fit(rng.normal(size=(300, 4))).prior_, "means_")
+
+
+def test_bad_max_rows(make_vae, curved):
+    with pytest.raises(ValueError, match="'max_rows' parameter of AggregateP"):
+        make_vae(prior=AggregatePosterior(max_rows=0)).fit(curved)
 
 
 def test_other_densities_serve(make_ae, curved):

@@ -234,19 +234,14 @@ class GenerativeFitting(Fitting):
     # ---- after training
 
     def _choose_prior(self, rows):
-        """Keep a mixture fitted to the codes if held-out rows are likelier by it."""
+        """Keep a density fitted to the codes if held-out rows are likelier by it."""
         self.prior_ = resolve(self.prior, PRIORS)
-        if not hasattr(self.prior_, "fit"):
+        if not hasattr(self.prior_, "as_module"):
             return
         self.net_.module_.prior.refit(None)
         if rows is None:
             return
-        mean, deviation = self._moments_over(rows.as_weighted(MOST_CODES))
-        codes = mean + deviation * self._stream.standard_normal(mean.shape)
-        density = clone(self.prior_)
-        if density.random_state is None:
-            density.set_params(random_state=self._stream.randint(2**31))
-        density.fit(codes, normal_weight=1 / (len(codes) + 1))
+        density = self._density_of_codes(rows)
         module = self.net_.module_
         with own_modes(inference=True):
             densities = [
@@ -269,6 +264,18 @@ class GenerativeFitting(Fitting):
         if level is None or paired_t_test(gains, worst_twice=True)[1] < level:
             self.prior_ = density
             module.prior.refit(density)
+
+    def _density_of_codes(self, rows):
+        """Return the prior fitted to the posteriors of rows, or to codes from them."""
+        mean, deviation = self._moments_over(rows.as_weighted(MOST_CODES))
+        codes = mean + deviation * self._stream.standard_normal(mean.shape)
+        density = clone(self.prior_)
+        if density.random_state is None:
+            density.set_params(random_state=self._stream.randint(2**31))
+        weight = 1 / (len(codes) + 1)
+        if hasattr(density, "fit_posteriors"):
+            return density.fit_posteriors(mean, deviation, normal_weight=weight)
+        return density.fit(codes, normal_weight=weight)
 
     def _over_rows(self, function, rows, n_rows):
         """Apply a function to centred rows, wherever they are kept."""

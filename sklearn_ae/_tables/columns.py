@@ -51,6 +51,14 @@ class NumericColumn:
         values = self.grid.nearest(self.scores.back(block[:, 0].astype(np.float64)))
         return self.backend.of_numbers(values, self.like)
 
+    def numbers_in(self, block, column=None):
+        """Return the numbers of a block; a column's own where it has some."""
+        found = self.numbers(self.decode(block))
+        if column is None:
+            return found
+        own = self.numbers(column)
+        return np.where(np.isnan(own), found, own)
+
 
 class CategoricalColumn:
     """A column of categories: a block of one-hot columns.
@@ -120,6 +128,10 @@ class CategoricalColumn:
     def decode(self, block):
         """Return the column of a block: the likeliest, or the drawn categories."""
         return self.backend.taken(self.known, block.argmax(axis=1))
+
+    def numbers_in(self, block, column=None):
+        """Return the numbers of the likeliest categories of a block without gaps."""
+        return block.argmax(axis=1)
 
 
 class DiscreteColumn(CategoricalColumn):

@@ -145,6 +145,19 @@ class Table:
             column.decode(rows[:, self.blocks[column.name]]) for column in self.columns
         ]
 
+    def values(self, rows, columns=None):
+        """Return encoded rows without gaps as one number for each column.
+
+        Numbers are those of `columns`, of which the rows were encoded, where these
+        have some: ranks know them only roughly.
+        """
+        given = columns or [None] * len(self.columns)
+        found = [
+            column.numbers_in(rows[:, self.blocks[column.name]], own)
+            for column, own in zip(self.columns, given, strict=True)
+        ]
+        return np.column_stack(found).astype(np.float64)
+
     def frame(self, columns, index=None):
         """Return a table of columns; of pandas, with an index."""
         return self.backend.frame(columns, self.header, index)

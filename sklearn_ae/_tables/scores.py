@@ -7,6 +7,8 @@ from scipy.special import ndtr, ndtri
 
 # At most so many knots, and so many rows for each.
 MOST_KNOTS, ROWS_PER_KNOT = 200, 10
+# At most so many values that draws are made of.
+MOST_STEPS = 20_000
 # Share of the knots, at each end, whose slope goes on beyond the ends.
 TAIL = 0.05
 # Digits after the point in which values may lie on a grid.
@@ -21,9 +23,9 @@ class NormalScores:
     A value's score is the normal quantile of its rank: of the middle of its ranks where
     it is there several times. Between knots the map is linear; beyond the ends it goes
     on with the slope of the last twentieth, so that a value far out keeps its distance.
-    The way back is that of the empirical distribution: a value that has a share of the
-    rows, such as a zero, has that share of the scores [1]_, and no score leads
-    beyond the ends.
+    The way back is that of the empirical distribution: a value that several rows share,
+    such as a zero or a round number, has their share of the scores [1]_; between values
+    of single rows it is linear, and no score leads beyond the ends.
 
     Parameters
     ----------
@@ -36,8 +38,9 @@ class NormalScores:
         Values in ascending order, and their scores.
     slopes_ : ndarray of shape (n_knots + 1,)
         Score by value: below the knots, between each two, and above them.
-    edges_ : ndarray of shape (2 * n_knots,)
-        Scores at which the share of each knot begins and ends.
+    steps_, edges_ : ndarray of shape (n_steps,) and (n_steps, 2)
+        Values in ascending order, and the shares of rows at which that of each begins
+        and ends: in the middle of its row where it is there once.
 
     References
     ----------
@@ -49,16 +52,12 @@ class NormalScores:
         ordered = np.sort(values)
         n_rows = len(ordered)
         n_knots = min(max(n_rows // ROWS_PER_KNOT, 2), MOST_KNOTS)
-        levels = np.linspace(0, 1, n_knots)
-        self.knots_ = np.unique(np.quantile(ordered, levels, method="inverted_cdf"))
-        ranks = [
-            np.searchsorted(ordered, self.knots_, side) for side in ("left", "right")
-        ]
-        # No score is infinite: the ends are a quarter of a row away from it.
-        shares = np.clip(np.stack(ranks, axis=1), 0.25, n_rows - 0.25) / n_rows
-        self.edges_ = ndtri(shares).ravel()
+        self.knots_, shares = _quantiles(ordered, n_knots)
         self.scores_ = ndtri(shares.mean(axis=1))
         self.slopes_ = self._slopes()
+        self.steps_, shares = _quantiles(ordered, min(n_rows, MOST_STEPS))
+        middles = shares.mean(axis=1, keepdims=True)
+        self.edges_ = np.where(np.diff(shares) * n_rows < 1.5, middles, shares)
 
     def _slopes(self):
         n_knots = len(self.knots_)
@@ -88,7 +87,17 @@ class NormalScores:
     def back(self, scores):
         """Return the values of scores."""
         # By shares, in which the empirical distribution is linear.
-        return np.interp(ndtr(scores), ndtr(self.edges_), np.repeat(self.knots_, 2))
+        return np.interp(ndtr(scores), self.edges_.ravel(), np.repeat(self.steps_, 2))
+
+
+def _quantiles(ordered, n_levels):
+    """Return quantiles that are values, and at which share each begins and ends."""
+    levels = np.linspace(0, 1, n_levels)
+    found = np.unique(np.quantile(ordered, levels, method="inverted_cdf"))
+    ranks = [np.searchsorted(ordered, found, side) for side in ("left", "right")]
+    # No share's score is infinite: the ends are a quarter of a row away from it.
+    n_rows = len(ordered)
+    return found, np.clip(np.stack(ranks, axis=1), 0.25, n_rows - 0.25) / n_rows
 
 
 class Grid:

@@ -3,11 +3,18 @@
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from sklearn_ae._estimators.vae import VAETransformer
 from sklearn_ae._tables.columns import KINDS
+from sklearn_ae._tables.likeness import (
+    DRAWS_PER_ROW,
+    FEWEST_ROWS,
+    MOST_ROWS,
+    Likeness,
+)
 from sklearn_ae._tables.rows import Table
 from sklearn_ae._tables.verbs import TableVerbs
 from sklearn_ae._utils import (
@@ -21,6 +28,8 @@ from sklearn_ae._utils import (
 # Parameters of the VAE that are the table's own, or that it sets.
 OWN = ("n_components", "network", "prior", "beta", "max_epochs", "device")
 SEEDED = ("random_state", "verbose")
+# Draws are the worse for each network that is not kept; see the parameter of the VAE.
+GUARD = 0.5
 
 
 class TableVAETransformer(TableVerbs, BaseEstimator):
@@ -53,16 +62,22 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
         an error that names it. Of a "discrete" column the nearest value is taken.
     network : {"mlp"} or network instance, default="mlp"
         As for `VAETransformer`.
-    prior : {"gaussian_mixture", "normal", "vamp"} or prior instance, \
-            default="gaussian_mixture"
-        As for `VAETransformer`.
+    prior : {"aggregate", "gaussian_mixture", "normal", "vamp"} or prior instance, \
+            default="aggregate"
+        As for `VAETransformer`: by default codes of new rows come from the posteriors
+        of up to 1000 training rows, where that makes held-out rows likelier.
     beta : float, default=1.0
         Weight of the Kullback-Leibler divergence, as for `VAETransformer`.
     max_epochs : "auto" or int, default="auto"
         Most passes over the rows; "auto" as many as make 2000 steps, within [20, 300].
     vae_params : dict or None, default=None
         Further parameters of the `VAETransformer`, such as
-        ``{"learning_rate": 0.001, "guard": False}``.
+        ``{"learning_rate": 0.001, "guard": False}``. Its `guard` is 0.5 here: networks
+        and prior are kept if held-out rows are likelier by them at all.
+    refine_samples : bool, default=True
+        Whether `sample` chooses each row among ten draws by the odds that it is a row
+        of the table [3]_. ``fit`` learns these, by boosted trees that tell up to 5000
+        rows from draws; tables of fewer than 50 rows have none.
     device : str or torch.device, default="auto"
         Where to train, as for `VAETransformer`.
     random_state : int, RandomState or None, default=None
@@ -97,6 +112,9 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
        estimation. Annals of Applied Statistics 1, 265-283.
     .. [2] Nazabal, A., Olmos, P. M., Ghahramani, Z. & Valera, I. (2020). Handling
        incomplete heterogeneous data using VAEs. Pattern Recognition 107, 107501.
+    .. [3] Azadi, S., Olsson, C., Darrell, T., Goodfellow, I. & Odena, A. (2019).
+       Discriminator rejection sampling. International Conference on Learning
+       Representations.
 
     Examples
     --------
@@ -121,6 +139,7 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
         "handle_unknown": [StrOptions({"missing", "error"})],
         "beta": [Interval(Real, 0, None, closed="left")],
         "vae_params": [dict, None],
+        "refine_samples": ["boolean"],
         **{
             name: VAETransformer._parameter_constraints[name]
             for name in ("network", "prior", "max_epochs", "device", *SEEDED)
@@ -134,10 +153,11 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
         column_kinds: dict[Any, str] | None = None,
         handle_unknown: Literal["missing", "error"] = "missing",
         network: str | BaseEstimator = "mlp",
-        prior: str | BaseEstimator = "gaussian_mixture",
+        prior: str | BaseEstimator = "aggregate",
         beta: float = 1.0,
         max_epochs: Literal["auto"] | int = "auto",
         vae_params: dict[str, Any] | None = None,
+        refine_samples: bool = True,
         device: Any = "auto",
         random_state: RandomStateLike = None,
         verbose: int = 0,
@@ -150,6 +170,7 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
         self.beta = beta
         self.max_epochs = max_epochs
         self.vae_params = vae_params
+        self.refine_samples = refine_samples
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -200,9 +221,11 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
                 for column in self._table.columns
                 if column.is_category
             }
-            rows = self._encoded(self._table.read(backend, X))
+            columns = self._table.read(backend, X)
+            rows = self._encoded(columns)
             self.vae_ = self._vae().fit(rows, groups=groups)
             self.n_components_ = self.vae_.n_components_
+            self._likeness = self._learned_likeness(columns, rows)
         return self
 
     def _vae(self):
@@ -215,7 +238,23 @@ class TableVAETransformer(TableVerbs, BaseEstimator):
                 f"vae_params has {twice[0]!r}, which TableVAETransformer sets itself; "
                 "leave it out there."
             )
-        return VAETransformer(**params).set_params(**further)
+        return VAETransformer(guard=GUARD, **params).set_params(**further)
+
+    def _learned_likeness(self, columns, rows):
+        """Return the odds of rows against draws; None where they are not wanted."""
+        if not self.refine_samples or len(rows) < FEWEST_ROWS:
+            return None
+        rng = self.vae_._rng(None)
+        values = self._table.values(self._without_gaps(rows, rng), columns)
+        values = values[rng.permutation(len(rows))[:MOST_ROWS]]
+        n_draws = DRAWS_PER_ROW * len(values)
+        draws = self._candidates(1, n_draws, {}, rng)[0]
+        return Likeness(values, self._table.values(draws), rng)
+
+    def _without_gaps(self, rows, rng):
+        if not np.isnan(rows).any():
+            return rows
+        return self.vae_.impute(rows, n_draws=1, random_state=rng.randint(2**31))[0]
 
     def _kinds(self, names):
         kinds = self.column_kinds or {}

@@ -13,8 +13,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ae._fitting.generative import SCORE_DRAWS
 from sklearn_ae._tables.encoder import TableEncoder
 from sklearn_ae._tables.libraries import Arrays, library_of
+from sklearn_ae._tables.likeness import CANDIDATES
 from sklearn_ae._utils import RandomStateLike
 from sklearn_ae._validation import check_count, check_rows
+
+# Rows that are drawn at a time where each is chosen among candidates.
+PART = 5000
 
 
 class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -25,6 +29,7 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     vae_: Any
     _table: Any
+    _likeness: Any
     handle_unknown: str
 
     @property
@@ -206,8 +211,12 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """Draw rows from the model, noise included.
 
         With `given` they are draws given these values: for each row 500 codes are
-        proposed from the posterior, one of which is drawn by how likely it makes the
-        values, and the other columns are drawn at it. So no two rows share a code.
+        proposed from the posterior, of which some are drawn by how likely they make the
+        values, and the other columns are drawn at these. So no two rows share a code.
+
+        With `refine_samples` each row is chosen among ten draws, in proportion to the
+        odds that it is a row of the table. What is drawn is then nearer to the table
+        than the density that `score_samples` tells, and has its support.
 
         Parameters
         ----------
@@ -241,20 +250,38 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 "given must be a dict of values by the name of a column, got "
                 f"{type(given).__name__}."
             )
-        if not given:
-            rows = self.vae_.sample(
-                n_samples, observation_noise=True, random_state=random_state
-            )
-            return self._table.frame(self._table.decode(rows))
-        known = self._table.given(given)
-        row = self._table.encode_some(known)
-        rows = np.repeat(row, n_samples, axis=0)
-        rows = self.vae_.impute(rows, n_draws=1, random_state=random_state)[0]
+        known = self._table.given(given or {})
+        rows = self._drawn(n_samples, known, self.vae_._rng(random_state))
         decoded = dict(zip(self._table.names, self._table.decode(rows), strict=True))
         first = np.zeros(n_samples, dtype=np.intp)
         for name, column in known.items():
             decoded[name] = self._table.backend.taken(column, first)
         return self._table.frame(list(decoded.values()))
+
+    def _drawn(self, n_samples, known, rng):
+        """Return encoded rows, each chosen among candidates if there are odds."""
+        if self._likeness is None:
+            return self._candidates(1, n_samples, known, rng)[0]
+        parts = []
+        for start in range(0, n_samples, PART):
+            n_rows = min(PART, n_samples - start)
+            rows = self._candidates(CANDIDATES, n_rows, known, rng)
+            values = self._table.values(rows.reshape(-1, rows.shape[2]))
+            values = values.reshape(*rows.shape[:2], -1)
+            chosen = self._likeness.chosen(values, rng)
+            parts.append(rows[chosen, np.arange(n_rows)])
+        return np.concatenate(parts)
+
+    def _candidates(self, n_candidates, n_rows, known, rng):
+        """Return draws, an array of shape (n_candidates, n_rows, width)."""
+        seed = rng.randint(2**31)
+        if not known:
+            rows = self.vae_.sample(
+                n_candidates * n_rows, observation_noise=True, random_state=seed
+            )
+            return rows.reshape(n_candidates, n_rows, -1)
+        row = np.repeat(self._table.encode_some(known), n_rows, axis=0)
+        return self.vae_.impute(row, n_draws=n_candidates, random_state=seed)
 
     def score_samples(self, X: ArrayLike, *, n_draws: int = SCORE_DRAWS) -> np.ndarray:
         """Return the log-likelihood of each row, in nats.

@@ -34,7 +34,7 @@ KINDS = [
     ("autoencoder", {"corruption": ["gaussian", "masking", "swap"]}),
     ("autoencoder", {"penalty": ["l1", "contractive"]}),
     *(("vae", {"likelihood": likelihood}) for likelihood in LIKELIHOODS),
-    *(("vae", {"prior": prior}) for prior in ("gaussian_mixture", "vamp")),
+    *(("vae", {"prior": prior}) for prior in ("gaussian_mixture", "vamp", "aggregate")),
     ("vae", {"n_importance_samples": 3}),
 ]
 

@@ -9,14 +9,21 @@ from sklearn_ae import TableVAETransformer
 from sklearn_ae.networks import MLP
 
 N_ROWS = 240
+# Odds of draws take longer than two epochs.
+SMALL = {
+    "network": MLP((8,)),
+    "max_epochs": 2,
+    "refine_samples": False,
+    "device": "cpu",
+    "random_state": 0,
+}
 
 
 @pytest.fixture(scope="session")
 def make_table():
     """Make a TableVAETransformer that trains for two epochs on a small network."""
-    small = {"network": MLP((8,)), "max_epochs": 2, "device": "cpu", "random_state": 0}
     return lambda n_components=2, **params: TableVAETransformer(
-        n_components, **{**small, **params}
+        n_components, **{**SMALL, **params}
     )
 
 

@@ -53,6 +53,22 @@ def test_draws_have_the_values_shares(rng):
     assert drawn.max() <= values.max()
 
 
+def test_round_numbers_are_drawn_as_often_as_they_are_there(rng):
+    """Also those that are no knot, of a column that has many other values."""
+    values = rng.uniform(0, 1000, size=3000)
+    is_round = rng.uniform(size=3000) < 0.3
+    values[is_round] = np.rint(values[is_round] / 20) * 20
+    drawn = NormalScores(values).back(rng.normal(size=20_000))
+    assert abs((drawn % 20 == 0).mean() - is_round.mean()) < 0.03
+
+
+def test_values_of_single_rows_are_not_drawn_again(rng):
+    values = rng.gamma(2.0, size=500)
+    drawn = NormalScores(values).back(rng.normal(size=2000))
+    inside = drawn[(drawn > values.min()) & (drawn < values.max())]
+    assert not np.isin(inside, values).any()
+
+
 def test_a_value_far_out_keeps_its_distance(values):
     scores = NormalScores(values)
     far = values.max() + np.array([1.0, 10.0, 100.0]) * max(np.ptp(values), 1)
