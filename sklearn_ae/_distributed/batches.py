@@ -96,7 +96,7 @@ def _where_it_fits(rows, device):
 
 
 class _Part:
-    """This rank's part of a batch.
+    """The rank's part of a batch.
 
     Parameters
     ----------
