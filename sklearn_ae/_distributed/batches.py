@@ -96,7 +96,7 @@ def _where_it_fits(rows, device):
 
 
 class _Part:
-    """The part of a batch that this rank has.
+    """The rank's part of a batch.
 
     Parameters
     ----------

@@ -166,6 +166,9 @@ class Fitting(Beginning, metaclass=ABCMeta):
             If X has dates or durations beside numbers.
         FloatingPointError
             If the loss became infinite or NaN in training.
+        RuntimeError
+            If ranks of a process group are to fit together, and there is no group or
+            another rank has raised or ended, or does not answer.
         KeyboardInterrupt
             If Ctrl-C was pressed. After the first epoch the estimator is fitted all the
             same, and at the prompt of an interactive session it is a
