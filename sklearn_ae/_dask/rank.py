@@ -45,13 +45,21 @@ class Meeting:
                 "The worker has a process group already, of another fit; wait until "
                 "that is over."
             )
-        process_groups.init_process_group(
-            "gloo",
-            init_method=f"tcp://{self.host}:{self.port}",
-            rank=self.rank,
-            world_size=self.n_ranks,
-            timeout=timedelta(seconds=self.timeout),
-        )
+        try:
+            process_groups.init_process_group(
+                "gloo",
+                init_method=f"tcp://{self.host}:{self.port}",
+                rank=self.rank,
+                world_size=self.n_ranks,
+                timeout=timedelta(seconds=self.timeout),
+            )
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"Rank {self.rank} of {self.n_ranks} has not met the others at "
+                f"{self.host}:{self.port} within {self.timeout:g} seconds "
+                "(net_params={'distributed_timeout': ...}); workers need a free thread "
+                "each, and reach each other on any port."
+            ) from error
         try:
             yield
         finally:

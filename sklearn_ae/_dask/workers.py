@@ -70,6 +70,9 @@ def fit_on_workers(estimator, X, **given):
         fitted = _trained(client, _bare(estimator), shards, names)
     finally:
         client.run(forget, folder, on_error="ignore")
+    if isinstance(estimator.random_state, np.random.RandomState):
+        # As the fit would have, which was done from copies.
+        estimator.random_state.randint(2**31)
     return _taken_over(estimator, fitted)
 
 

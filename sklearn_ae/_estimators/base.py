@@ -134,7 +134,7 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
+            Rows; of a dask array or DataFrame the codes are a lazy dask array.
 
         Returns
         -------

@@ -1,4 +1,8 @@
-"""The extra, without which these tests are skipped, and a cluster of two processes."""
+"""The extra, without which these tests are skipped, and a cluster of two processes.
+
+Modules are asked for by their full names: this folder is importable as `dask`, and
+another one as `distributed`, where those packages are not installed.
+"""
 
 import pytest
 
@@ -6,7 +10,7 @@ import pytest
 @pytest.fixture(scope="session")
 def client():
     """A client of two workers, each a process with a single thread."""
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("dask.distributed")
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=":0"

@@ -14,7 +14,7 @@ N_BLOCKS, ROWS, COLUMNS = 50, 10_000, 200
 
 @pytest.fixture
 def small_workers():
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("dask.distributed")
     with (
         distributed.LocalCluster(
             n_workers=2,

@@ -38,6 +38,12 @@ def test_nothing_is_left_on_the_workers(on_cluster, make_ae, da, curved):
     assert set(map(str, on_cluster.run(left).values())) == {"(False, [])"}
 
 
+def test_a_stream_of_draws_goes_on(on_cluster, make_ae, blocks, rng):
+    first, second = (make_ae(random_state=rng, **TOGETHER).fit(blocks) for _ in "ab")
+    weights, others = (each.net_.module_.encoder[0].weight for each in (first, second))
+    assert (weights != others).any()
+
+
 def test_whole_numbers_are_floats_on_every_rank(on_cluster, make_ae, da, curved):
     X = da.from_array(np.rint(5 * curved).astype(int), chunks=(70, 6))
     assert make_ae(**TOGETHER).fit(X).mean_.dtype == np.float64
@@ -73,7 +79,7 @@ def test_what_workers_do_not_take(on_cluster, make_ae, blocks, curved):
 
 
 def test_a_client_is_needed(make_ae, blocks):
-    pytest.importorskip("distributed")
+    pytest.importorskip("dask.distributed")
     with pytest.raises(ValueError, match=r"make a distributed\.Client before fit"):
         make_ae(**TOGETHER).fit(blocks)
 
@@ -85,7 +91,7 @@ def test_only_collections_go_to_workers(make_ae, blocks, curved):
 
 
 def test_workers_that_share_a_process_are_refused(make_ae, blocks):
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("dask.distributed")
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
