@@ -3,7 +3,6 @@
 They are started once for all tests; what they fit stands in tests/several_ranks.py.
 """
 
-import fcntl
 import os
 import pickle
 import subprocess
@@ -16,6 +15,8 @@ import pytest
 from several_ranks import CASES, DRAWN_APART, FAILURES, outcome
 from sklearn.base import clone
 
+# Windows has no such locks; other workers wait by them.
+fcntl = pytest.importorskip("fcntl")
 SCRIPT = Path(__file__).parents[1] / "several_ranks.py"
 # Rounding grows from step to step, first in weights that hardly count.
 LOSSES, CODES = 1e-5, 1e-3
