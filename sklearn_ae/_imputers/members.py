@@ -1,11 +1,13 @@
 """The estimators that fill in: seeded copies, alone or at the end of a pipeline."""
 
+import warnings
 from inspect import signature
 
 import numpy as np
 from sklearn.base import clone
 
 from sklearn_ae._pipelines import steps_of
+from sklearn_ae._splits.neighbours import AlikeRowsWarning
 from sklearn_ae._utils import set_random_states
 
 # Columns of a code at most.
@@ -40,7 +42,11 @@ def fit_member(estimator, X, rng):
     """Return a fitted copy of an estimator, with seeds of its own."""
     member = clone(estimator)
     set_random_states(member, rng)
-    return member.fit(X)
+    with warnings.catch_warnings():
+        # Gaps are filled in from neighbouring rows where there are any: what they
+        # flatter is what is wanted, and the weights are chosen by hidden values.
+        warnings.simplefilter("ignore", AlikeRowsWarning)
+        return member.fit(X)
 
 
 def fill_by(member, X, **how):

@@ -22,6 +22,10 @@ FLATTERS = (
 N_ROWS, N_OTHERS, FEWEST = 100, 200, 40
 
 
+class AlikeRowsWarning(UserWarning):
+    """Rows that are held out at random flatter a fit, as rows come in order."""
+
+
 def warn_of_neighbours(rows, stacklevel):
     """Warn where rows that are held out at random are likely to flatter networks.
 
@@ -34,7 +38,7 @@ def warn_of_neighbours(rows, stacklevel):
     """
     share = share_of_neighbours(rows)
     if share > ALIKE:
-        warn(FLATTERS.format(share), stacklevel=stacklevel + 1)
+        warn(FLATTERS.format(share), AlikeRowsWarning, stacklevel=stacklevel + 1)
 
 
 def share_of_neighbours(rows):

@@ -66,6 +66,17 @@ def test_rows_are_filled_on_their_own_and_always_alike(imputer, holed):
     np.testing.assert_array_equal(again, filled)
 
 
+def test_series_are_filled_in_without_a_warning(smooth):
+    """That rows beside one another are alike is what gaps are filled in by."""
+    times = np.linspace(0, 3, 100)[:, np.newaxis]
+    series = np.cos(times + np.arange(4))
+    series[::7, 1] = np.nan
+    alone = clone(smooth.estimator).set_params(guard=False)
+    with pytest.warns(UserWarning, match="the one before or after is closer"):
+        alone.fit(series)
+    assert np.isfinite(smooth.set_params(estimator=alone).fit_transform(series)).all()
+
+
 def test_the_error_of_hidden_values_is_no_worse_than_any_fill_s(imputer, holed):
     imputer.fit(holed)
     # PCA of normal scores, and the forests, besides.
