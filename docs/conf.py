@@ -88,7 +88,9 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     # It is for the command line, and writes the picture of the front page.
-    "ignore_pattern": r"(quickstart|large_data|ship_a_model|serve)\.py",
+    "ignore_pattern": (
+        r"(quickstart|large_data|ship_a_model|serve|beyond_one_machine)\.py"
+    ),
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sklearn_ae",),

@@ -146,9 +146,9 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         Callbacks of the training. Each fit makes new ones of the same arguments, which
         are shared and not copied.
     net_params : dict or None, default=None
-        Further parameters of the `skorch.NeuralNet`, such as
-        ``{"optimizer__betas": (0.9, 0.95)}``; ``{"precision": "bfloat16"}`` lets the
-        networks train in less precision, ``{"steps": "recorded"}`` on a GPU by graphs.
+        More parameters of `skorch.NeuralNet`: ``{"optimizer__betas": (0.9, 0.95)}``;
+        ``{"precision": "bfloat16"}`` trains in less, ``{"steps": "recorded"}`` on a GPU
+        by graphs, ``{"distributed": True}`` with all ranks of a torch process group.
     device : str or torch.device, default="auto"
         Where to train. "auto" takes CUDA, then Apple's MPS, else the CPU.
     warm_start : bool, default=False
