@@ -3,9 +3,11 @@
 Each rank writes what came out to a file in the folder that it is given.
 """
 
+import io
 import os
 import pickle
 import sys
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +155,10 @@ FAILURES = {
     "other columns": (small(AutoencoderTransformer), curved()[:, :5]),
     "other dtype": (small(AutoencoderTransformer), curved().astype(np.float32)),
     "other parameters": (small(AutoencoderTransformer, n_components=3), curved()),
+    "other settings of the optimizer": (
+        small(AutoencoderTransformer, net_params={"optimizer__betas": (0.8, 0.9)}),
+        curved(),
+    ),
     "no rows": (small(AutoencoderTransformer), curved()[:0]),
     "a callback": (small(AutoencoderTransformer, callbacks=[Raises()]), curved()),
     "vae": (small(VAETransformer, callbacks=[Raises()]), curved()),
@@ -194,7 +200,7 @@ def fitted_together(estimator, X, cut):
 
 def failure(estimator, X):
     """Return the error of a fit that is to fail, and whether it is fitted."""
-    estimator.net_params = TOGETHER
+    estimator.net_params = {**(estimator.net_params or {}), **TOGETHER}
     try:
         estimator.fit(X)
     except Exception as error:
@@ -209,6 +215,11 @@ def main(folder):
     found = {"seeds": np.random.get_state()[1].copy()}  # noqa: NPY002
     for name, (estimator, X, cut) in (CASES | DRAWN_APART).items():
         found[name] = outcome(fitted_together(estimator, X, cut), X)
+    # Asked to print where it can.
+    talks = small(AutoencoderTransformer, guard=False, verbose=1 - rank())
+    with redirect_stdout(io.StringIO()) as printed:
+        found["printing"] = outcome(fitted_together(talks, curved(), 150), curved())
+    found["printed"] = printed.getvalue()
     # Those of the first rank are always in order.
     for name, (estimator, X) in FAILURES.items():
         alone = rank() == 0
@@ -216,6 +227,12 @@ def main(folder):
         found[f"failed: {name}"] = failure(
             fine if alone else estimator, curved() if alone else X
         )
+    if rank() == 0:
+        late = small(AutoencoderTransformer, net_params={"distributed_timeout": 1})
+        late.net_params |= {"distributed": True}
+        with suppress(RuntimeError):
+            late.fit(curved())
+    distributed.barrier()
     # No failure has broken anything for the next fit.
     estimator, X, cut = CASES["autoencoder"]
     found["afterwards"] = outcome(fitted_together(estimator, X, cut), X)

@@ -3,6 +3,7 @@
 import os
 from contextlib import contextmanager
 from numbers import Real
+from threading import Lock
 
 from torch import distributed
 
@@ -12,6 +13,8 @@ ALONE = OneProcess()
 START = "net_params={'distributed': True}"
 # Seconds to wait for other ranks: as long as torch does.
 TIMEOUT = 1800.0
+# Held during a fit: ranks tell their fits apart by order alone.
+_ONE_FIT = Lock()
 # What parameters have to be, those that an estimator has of them, and what a call may
 # not be given.
 NEEDED = {
@@ -40,7 +43,8 @@ def taking_part(estimator, **given):
     ValueError
         If something cannot be done by several processes.
     RuntimeError
-        If there is no process group, or another rank is lost.
+        If there is no process group, or another rank is lost, or another thread of this
+        process has not ended such a fit.
     """
     options = estimator.net_params or {}
     if not options.get("distributed", False):
@@ -48,6 +52,25 @@ def taking_part(estimator, **given):
         return
     _check_group()
     ranks = Ranks(_timeout(options))
+    with _one_at_a_time(), _together(estimator, given, ranks):
+        yield
+
+
+@contextmanager
+def _one_at_a_time():
+    if not _ONE_FIT.acquire(blocking=False):
+        raise RuntimeError(
+            f"{START} takes one fit at a time in a process, and another has not ended; "
+            "use one thread (n_jobs=1)."
+        )
+    try:
+        yield
+    finally:
+        _ONE_FIT.release()
+
+
+@contextmanager
+def _together(estimator, given, ranks):
     try:
         ranks.meet()
         # Only now: what one rank was given the others may not have been.

@@ -6,7 +6,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from sklearn_ae._distributed.batches import ShardBatches, TermsOfPart
 from sklearn_ae._training.batches import Batches
-from sklearn_ae._training.callbacks import StopTraining
+from sklearn_ae._training.callbacks import EpochLog, StopTraining
 from sklearn_ae._training.net import (
     EVALUATION_SEED,
     VALIDATION_BATCH,
@@ -15,6 +15,10 @@ from sklearn_ae._training.net import (
 )
 from sklearn_ae._training.recording import PlainStep
 from sklearn_ae._training.steps import MOST_RECORDED
+
+
+def _say_nothing(text):
+    """Print nothing."""
 
 
 class DataParallelNet(Net):
@@ -45,6 +49,15 @@ class DataParallelNet(Net):
         del alone.ranks
         alone.iterator_train = alone.iterator_valid = Batches
         return alone
+
+    def get_default_callbacks(self):
+        """Return those of `Net`, which print on the first rank alone."""
+        callbacks = super().get_default_callbacks()
+        for _, callback in callbacks:
+            # What is printed takes all ranks.
+            if isinstance(callback, EpochLog) and not self.ranks.is_first:
+                callback.sink = _say_nothing
+        return callbacks
 
     def initialize_module(self):
         """Make the module, the same on every rank."""

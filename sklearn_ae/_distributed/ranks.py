@@ -13,6 +13,8 @@ from sklearn_ae._training.net import Net
 
 # What the store has of a rank that has raised, by the name of the fit's group.
 FAILED = "sklearn_ae/failed/{}"
+# And of a rank that waits for the others, by its number.
+HERE = "sklearn_ae/here/{}"
 # Most features, whose covariances all ranks have in double precision: 800 MB.
 MOST_FEATURES = 10_000
 # Values of parameters that are the same where they are equal.
@@ -66,9 +68,7 @@ class Ranks:
 
     def new_net(self, *args, **kwargs):
         """Return a net whose steps are those of all ranks together."""
-        if not self.is_first:
-            # One line an epoch is enough.
-            kwargs["verbose"] = 0
+        kwargs["verbose"] = self.agreed(kwargs.get("verbose", 0))
         return DataParallelNet(*args, ranks=self, **kwargs)
 
     # ---- beginning and end
@@ -76,11 +76,29 @@ class Ranks:
     def meet(self):
         """Wait until all ranks have begun to fit."""
         options = {"timeout": timedelta(seconds=self.timeout)}
-        with self._heard():
+        with self._heard(), self._here():
             self.group = distributed.new_group(backend="gloo", **options)
             if "nccl" in str(distributed.get_backend()):
                 self.gpu_group = distributed.new_group(backend="nccl", **options)
             distributed.barrier(self.group)
+        with self._heard():
+            # Nobody finds a mark of this fit in the next.
+            distributed.barrier(self.group)
+
+    @contextmanager
+    def _here(self):
+        """Wait until all ranks are here, and let them know that this one is.
+
+        Groups are numbered in each process: those that make one which another does not
+        have no later fit together.
+        """
+        keys = [HERE.format(rank) for rank in range(self.n_ranks)]
+        _store().set(keys[self.rank], "")
+        try:
+            _store().wait(keys, timedelta(seconds=self.timeout))
+            yield
+        finally:
+            _store().delete_key(keys[self.rank])
 
     def part(self, error=None):
         """Leave the group; others that wait for this rank are told why."""
@@ -229,13 +247,24 @@ def _check_dense(X, owner):
         raise ValueError(f"{start} that miss no value, and X has NaN; fill them first.")
 
 
+def _comparable(value):
+    """Return a value by what it is, as far as that can be compared."""
+    if isinstance(value, PLAIN):
+        return value
+    if isinstance(value, dict):
+        return {name: _comparable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_comparable(part) for part in value]
+    return type(value).__name__
+
+
 def _plain_parameters(estimator):
     """Return the parameters that have to agree, and can be compared, by what they are.
 
     Callbacks may be on one rank alone.
     """
     return {
-        f"values of {name}": value if isinstance(value, PLAIN) else type(value).__name__
+        f"values of {name}": _comparable(value)
         for name, value in estimator.get_params().items()
         if name not in ("callbacks", "device", "random_state", "verbose")
     }

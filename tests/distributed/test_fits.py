@@ -60,7 +60,7 @@ def by_one_process(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*CASES, *DRAWN_APART, "afterwards"])
+@pytest.mark.parametrize("name", [*CASES, *DRAWN_APART, "printing", "afterwards"])
 def test_ranks_have_one_model_to_the_bit(ranks, name):
     one, other = (rank[name] for rank in ranks)
     assert pickle.dumps(one["history"]) == pickle.dumps(other["history"])
@@ -95,6 +95,12 @@ def test_what_is_fitted_knows_nothing_of_ranks(ranks, name):
         assert ours["attributes"] == alone["attributes"]
         # The options stand in it.
         assert ours["size"] < alone["size"] + 200
+
+
+@pytest.mark.slow
+def test_the_first_rank_alone_prints(ranks):
+    assert "valid_loss" in ranks[0]["printed"]
+    assert ranks[1]["printed"] == ""
 
 
 @pytest.mark.slow

@@ -19,6 +19,14 @@ class ForBatches(Callback):
         pass
 
 
+class FitsAnother(Callback):
+    def __init__(self, estimator, X):
+        self.estimator, self.X = estimator, X
+
+    def on_train_begin(self, net, **kwargs):
+        self.estimator.fit(self.X)
+
+
 def normalised(n_in, n_out):
     return nn.Sequential(nn.BatchNorm1d(n_in), nn.Linear(n_in, n_out))
 
@@ -118,6 +126,14 @@ def test_memory_and_free_bits_are_named(make_ae, make_vae, noise, tmp_path):
 def test_partial_fit_is_of_one_process(make, noise):
     with pytest.raises(ValueError, match="partial_fit cannot be used"):
         make(net_params=TOGETHER).partial_fit(noise)
+
+
+@pytest.mark.usefixtures("_group")
+def test_one_fit_at_a_time(make, noise):
+    another = FitsAnother(make(net_params=TOGETHER), noise)
+    with pytest.raises(RuntimeError, match="one fit at a time"):
+        make(net_params=TOGETHER, callbacks=[another]).fit(noise)
+    make(net_params=TOGETHER).fit(noise)
 
 
 @pytest.mark.usefixtures("_group")
