@@ -147,8 +147,8 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         are shared and not copied.
     net_params : dict or None, default=None
         More parameters of `skorch.NeuralNet`: ``{"optimizer__betas": (0.9, 0.95)}``;
-        ``{"precision": "bfloat16"}`` trains in less, ``{"steps": "recorded"}`` on a GPU
-        by graphs, ``{"distributed": True}`` with all ranks of a torch process group.
+        ``{"precision": "bfloat16"}`` trains less precisely, ``{"steps": "recorded"}``
+        on a GPU by graphs, ``{"distributed": True}`` with all ranks of a process group.
     device : str or torch.device, default="auto"
         Where to train. "auto" takes CUDA, then Apple's MPS, else the CPU.
     warm_start : bool, default=False

@@ -142,8 +142,8 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         are shared and not copied.
     net_params : dict or None, default=None
         More parameters of `skorch.NeuralNet`: ``{"optimizer__betas": (0.9, 0.95)}``;
-        ``{"precision": "bfloat16"}`` trains in less, ``{"steps": "recorded"}`` on a GPU
-        by graphs, ``{"distributed": True}`` with all ranks of a torch process group.
+        ``{"precision": "bfloat16"}`` trains less precisely, ``{"steps": "recorded"}``
+        on a GPU by graphs, ``{"distributed": True}`` with all ranks of a process group.
     device : str or torch.device, default="auto"
         Where to train, a device that this machine has. "auto" takes CUDA, then Apple's
         MPS, else the CPU.
