@@ -112,7 +112,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         A `torch.optim.Optimizer` class, or a callable that makes one.
     learning_rate : "auto" or float, default="auto"
         Peak of the schedule. "auto" is 0.003; 0.004 where `max_epochs` lasts as long as
-        it pays, 0.007 with `penalties.Neighbours`.
+        it pays.
     weight_decay : float, default=0.01
         Decoupled weight decay of the networks' weight matrices.
     batch_size : "auto" or int, default="auto"
@@ -146,9 +146,9 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         Callbacks of the training. Each fit makes new ones of the same arguments, which
         are shared and not copied.
     net_params : dict or None, default=None
-        Further parameters of the `skorch.NeuralNet`; ``{"precision": "bfloat16"}``
-        trains in less precision, ``{"steps": "recorded"}`` on a GPU by graphs, and
-        ``{"distributed": True}`` with the other ranks of a process group.
+        More parameters of `skorch.NeuralNet`: ``{"optimizer__betas": (0.9, 0.95)}``;
+        ``{"precision": "bfloat16"}`` trains less precisely, ``{"steps": "recorded"}``
+        on a GPU by graphs, ``{"distributed": True}`` with all ranks of a process group.
     device : str or torch.device, default="auto"
         Where to train. "auto" takes CUDA, then Apple's MPS, else the CPU.
     warm_start : bool, default=False

@@ -75,12 +75,11 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         [0, 1], the two of counts whole numbers of at least 0, "categorical" one-hot
         columns, in ``fit`` and after. `likelihoods.Mixed` gives different columns
         different ones.
-    prior : {"gaussian_mixture", "normal", "vamp", "aggregate"} or prior instance, \
+    prior : {"gaussian_mixture", "normal", "vamp"} or prior instance, \
             default="gaussian_mixture"
         Distribution of the codes. "gaussian_mixture" trains with a standard normal one
         and afterwards fits a mixture to the codes, which is kept if it makes the
-        held-out rows significantly more likely; "aggregate" does so with the mean of
-        the training rows' posteriors; "vamp" is trained with the networks.
+        held-out rows significantly more likely; "vamp" is trained with the networks.
     beta : float, default=1.0
         Weight of the Kullback-Leibler divergence; 1.0 gives the evidence lower bound.
     kl_warmup : "auto" or float, default="auto"
@@ -109,7 +108,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     learning_rate : "auto" or float, default="auto"
         Peak of the schedule: a linear warm-up over 15 % of the steps, then a cosine to
         zero; where held-out rows end training, a constant rate between a warm-up and a
-        linear fall. "auto" is 0.003, 0.007 with `penalties.Neighbours`.
+        linear fall. "auto" is 0.003.
     weight_decay : float, default=0.01
         Decoupled weight decay of the networks' weight matrices.
     batch_size : "auto" or int, default="auto"
@@ -142,9 +141,9 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         Callbacks of the training. Each fit makes new ones of the same arguments, which
         are shared and not copied.
     net_params : dict or None, default=None
-        Further parameters of the `skorch.NeuralNet`; ``{"precision": "bfloat16"}``
-        trains in less precision, ``{"steps": "recorded"}`` on a GPU by graphs, and
-        ``{"distributed": True}`` with the other ranks of a process group.
+        More parameters of `skorch.NeuralNet`: ``{"optimizer__betas": (0.9, 0.95)}``;
+        ``{"precision": "bfloat16"}`` trains less precisely, ``{"steps": "recorded"}``
+        on a GPU by graphs, ``{"distributed": True}`` with all ranks of a process group.
     device : str or torch.device, default="auto"
         Where to train, a device that this machine has. "auto" takes CUDA, then Apple's
         MPS, else the CPU.
