@@ -112,7 +112,7 @@ class AutoencoderTransformer(ReconstructionImputer, ComponentwiseAutoencoder):
         A `torch.optim.Optimizer` class, or a callable that makes one.
     learning_rate : "auto" or float, default="auto"
         Peak of the schedule. "auto" is 0.003; 0.004 where `max_epochs` lasts as long as
-        it pays.
+        it pays, 0.007 with `penalties.Neighbours`.
     weight_decay : float, default=0.01
         Decoupled weight decay of the networks' weight matrices.
     batch_size : "auto" or int, default="auto"

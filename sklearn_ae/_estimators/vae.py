@@ -75,11 +75,12 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
         [0, 1], the two of counts whole numbers of at least 0, "categorical" one-hot
         columns, in ``fit`` and after. `likelihoods.Mixed` gives different columns
         different ones.
-    prior : {"gaussian_mixture", "normal", "vamp"} or prior instance, \
+    prior : {"gaussian_mixture", "normal", "vamp", "aggregate"} or prior instance, \
             default="gaussian_mixture"
         Distribution of the codes. "gaussian_mixture" trains with a standard normal one
         and afterwards fits a mixture to the codes, which is kept if it makes the
-        held-out rows significantly more likely; "vamp" is trained with the networks.
+        held-out rows significantly more likely; "aggregate" does so with the mean of
+        the training rows' posteriors; "vamp" is trained with the networks.
     beta : float, default=1.0
         Weight of the Kullback-Leibler divergence; 1.0 gives the evidence lower bound.
     kl_warmup : "auto" or float, default="auto"
@@ -108,7 +109,7 @@ class VAETransformer(PosteriorImputer, GenerativeAutoencoder):
     learning_rate : "auto" or float, default="auto"
         Peak of the schedule: a linear warm-up over 15 % of the steps, then a cosine to
         zero; where held-out rows end training, a constant rate between a warm-up and a
-        linear fall. "auto" is 0.003.
+        linear fall. "auto" is 0.003, 0.007 with `penalties.Neighbours`.
     weight_decay : float, default=0.01
         Decoupled weight decay of the networks' weight matrices.
     batch_size : "auto" or int, default="auto"
