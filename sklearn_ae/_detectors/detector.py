@@ -295,7 +295,7 @@ class AnomalyDetector(OutlierMixin, CalibratedFitting):
     def feature_scores(self, X: ArrayLike) -> np.ndarray:
         """Return how unusual each feature of each row is.
 
-        There for autoencoders and pipelines that end with one.
+        There for autoencoders, `TableVAETransformer`, and pipelines that end with one.
 
         Parameters
         ----------
@@ -309,8 +309,10 @@ class AnomalyDetector(OutlierMixin, CalibratedFitting):
             `AutoencoderTransformer` the squared error of each value, whose sum over
             features is minus the row's score. For `VAETransformer` the nats of each
             value given the row's code, a mean over its posterior: minus the score is
-            their sum and the nats of the code itself. Features are those that the last
-            step of a pipeline gets.
+            their sum and the nats of the code itself. For `TableVAETransformer` the
+            nats of each column of the table, in its own units; they are those of its
+            VAE alone, but the score is that with probabilistic PCA. Features are those
+            that the last step of a pipeline gets.
 
         Raises
         ------

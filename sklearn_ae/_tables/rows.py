@@ -139,6 +139,16 @@ class Table:
         pairs = zip(self.columns, columns, strict=True)
         return sum(column.log_slope(given) for column, given in pairs)
 
+    def terms(self, columns, terms):
+        """Return nats of each column from those of encoded rows."""
+        pairs = zip(self.columns, columns, strict=True)
+        return np.column_stack(
+            [
+                terms[:, self.blocks[column.name]].sum(axis=1) - column.log_slope(given)
+                for column, given in pairs
+            ]
+        )
+
     def decode(self, rows):
         """Return the columns of encoded rows."""
         return [

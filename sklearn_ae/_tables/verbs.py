@@ -315,6 +315,12 @@ class TableVerbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         scores = self.vae_.score_samples(self._encoded(columns), n_draws=n_draws)
         return scores + self._table.log_slope(columns)
 
+    def _feature_scores(self, X):
+        """Return the nats of each column's values, given the row's code."""
+        columns, _ = self._columns(X)
+        terms = self.vae_._feature_scores(self._encoded(columns))
+        return self._table.terms(columns, terms)
+
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the mean log-likelihood of a row, in nats.
 

@@ -10,6 +10,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_ae import AnomalyDetector
+
 
 def linked(n_rows, rng):
     """A category that decides the level of a skewed number."""
@@ -179,3 +181,29 @@ def test_imputed_values_depend_on_the_others(fitted, rng):
         assert medians["north"] > 2.5 * medians["south"]
     city = fitted.impute(X.assign(city=None))["city"]
     assert (city == X["city"]).mean() > 0.95
+
+
+def test_a_detector_has_nats_of_each_column_and_none_where_it_is_missing(
+    make_table, holed
+):
+    detector = AnomalyDetector(make_table(), random_state=0).fit(holed)
+    scores = detector.feature_scores(holed)
+    assert scores.shape == holed.shape
+    frame = holed.to_pandas() if hasattr(holed, "to_pandas") else holed
+    missing = frame.isna().to_numpy()
+    assert missing.any()
+    assert (scores[missing] == 0).all()
+
+
+def test_nats_of_columns_are_in_their_own_units(make_table, people):
+    frame = people[["city", "rent", "float32"]]
+    model = make_table().fit(frame)
+    columns, _ = model._columns(frame)
+    rest = -model.vae_._outlier_scores(model._encoded(columns))
+    rest -= model._table.log_slope(columns) + model._feature_scores(frame).sum(axis=1)
+    encoded = model.vae_._checked_rows(model._encoded(columns))
+    of_code = -model.vae_._outlier_scores(encoded)
+    of_code -= model.vae_._feature_scores(encoded).sum(axis=1)
+    np.testing.assert_allclose(rest, of_code, rtol=1e-4, atol=1e-4)
+    odd = frame.assign(float32=frame["float32"] + np.float32(50))
+    assert (model._feature_scores(odd).argmax(axis=1) == 2).mean() > 0.9
