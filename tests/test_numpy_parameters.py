@@ -110,6 +110,7 @@ OF_VAE = [
     ("likelihood", likelihoods.Mixed([("bernoulli", [True] * 4 + [False] * 5)])),
     ("prior", priors.GaussianMixture(2, random_state=0)),
     ("prior", priors.VampPrior(5)),
+    ("prior", priors.AggregatePosterior(50, random_state=0)),
 ]
 NUMPY = {
     bool: [np.bool_],
